@@ -1,0 +1,43 @@
+"""Everything the pipeline raises on purpose.
+
+AimarketError
+├── SourceError              one source failed; every other source and the publication go on
+│   ├── Unreachable          no answer: the name does not resolve, the connection fails
+│   ├── BadStatus            an answer with a status that means no data
+│   ├── BodyTooLarge         an answer over the cap
+│   └── PayloadError         bytes arrived and are not what the source serves: HTML, empty, another shape
+├── RegistryError            seed row, module and fixture disagree
+└── Busy                     another process holds the warehouse
+"""
+
+
+class AimarketError(Exception):
+    """Says what happened, where, and what to do; printed to the user as it is."""
+
+
+class SourceError(AimarketError):
+    """One source failed."""
+
+
+class Unreachable(SourceError):
+    """No answer came."""
+
+
+class BadStatus(SourceError):
+    """An answer came with a status that means no data."""
+
+
+class BodyTooLarge(SourceError):
+    """An answer was longer than the cap; what arrived is not kept as data."""
+
+
+class PayloadError(SourceError):
+    """The bytes are not what the source serves."""
+
+
+class RegistryError(AimarketError):
+    """Seed row, module and fixture disagree."""
+
+
+class Busy(AimarketError):
+    """Another process holds the warehouse."""

@@ -1,0 +1,136 @@
+"""What every parser needs and no parser should write again: typed decoding of payload bytes.
+
+Pure: no network, clock, disk or environment. A payload that is not what the source serves raises
+PayloadError; a row that is not what the source documents becomes a reject with its position and reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+
+import msgspec
+import polars as pl
+
+from pipeline.errors import PayloadError
+from warehouse.contracts import CONTRACTS
+
+T = TypeVar("T")
+
+Frames = Mapping[str, pl.DataFrame]
+"""Contract name to frame; see warehouse.contracts for the columns a parser may hand over."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a parser may know beside the bytes."""
+
+    source_id: str
+    observed_at: datetime
+    url: str = ""
+    request_body: str = ""
+    scope: str = ""
+    """Reading scope the fetch gave this payload: a provider or file; empty for the whole source."""
+    path: str = ""
+    """Path inside the published repository, when a file version is replayed."""
+
+
+@dataclass
+class Rows:
+    """Collects a contract's rows and rejects in payload order, then becomes one frame."""
+
+    contract: str
+    _rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, position: str | int, **values: Any) -> None:
+        self._rows.append({"payload_position": str(position), **values})
+
+    def reject(self, position: str | int, reason: str, **values: Any) -> None:
+        self._rows.append({"payload_position": str(position), "reject_reason": reason, **values})
+
+    def frame(self) -> pl.DataFrame:
+        """Money stays exact: Decimals travel as text."""
+        schema = CONTRACTS[self.contract].schema
+        names = dict.fromkeys(name for row in self._rows for name in row)
+        return pl.DataFrame(
+            [_series(name, [row.get(name) for row in self._rows], schema.get(name)) for name in names]
+        )
+
+
+def decode(body: bytes, shape: type[T]) -> T:
+    """Decode a JSON payload into ``shape``. Raises PayloadError saying what came instead."""
+    _require_content(body)
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        raise PayloadError(f"the JSON has another shape: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"not JSON: {error}; the body starts {_start(body)}") from error
+
+
+def decode_each(raws: Iterable[msgspec.Raw], shape: type[T]) -> Iterator[tuple[int, T | None, str]]:
+    """Decode rows one by one: (position, row, "") for good ones, (position, None, reason) for bad ones."""
+    decoder = msgspec.json.Decoder(shape)
+    for position, raw in enumerate(raws):
+        try:
+            yield position, decoder.decode(raw), ""
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            yield position, None, str(error)
+
+
+def read_csv(body: bytes, required: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, row by header) of a CSV payload. Raises PayloadError when a required column is missing.
+
+    Line numbers count from 1 and include the header, so they can be found in the file.
+    """
+    _require_content(body)
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"not UTF-8 text: {error}") from error
+    if text.lstrip()[:1] in ("<", "{"):
+        raise PayloadError(f"not CSV; the body starts {_start(body)}")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = set(required) - set(reader.fieldnames or ())
+    if missing:
+        raise PayloadError(f"the CSV has no column {', '.join(sorted(missing))}; it has {reader.fieldnames}")
+    for row in reader:
+        yield reader.line_num, {name: value for name, value in row.items() if isinstance(value, str)}
+
+
+def decimal(text: str) -> Decimal | None:
+    """A finite decimal from a vendor's text (`$` and thousands commas allowed), or None where it is none."""
+    try:
+        value = Decimal(text.strip().removeprefix("$").replace(",", ""))
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
+
+
+def usd_per_mtok(usd_per_token: Decimal) -> Decimal:
+    """USD per token to USD per million tokens, exactly."""
+    return usd_per_token * 1_000_000
+
+
+def _series(name: str, values: list[Any], dtype: Any) -> pl.Series:
+    if any(isinstance(value, Decimal) for value in values):
+        return pl.Series(name, [None if v is None else format(v, "f") for v in values], pl.String)
+    if dtype is not None and not any(isinstance(value, str) for value in values):
+        return pl.Series(name, values, dtype, strict=False)
+    return pl.Series(name, [None if v is None else str(v) for v in values], pl.String)
+
+
+def _require_content(body: bytes) -> None:
+    if not body.strip():
+        raise PayloadError("the body is empty")
+    if body.lstrip()[:1] == b"<":
+        raise PayloadError(f"markup where data belongs; the body starts {_start(body)}")
+
+
+def _start(body: bytes) -> str:
+    return repr(body[:60].decode("utf-8", "replace"))
