@@ -5,8 +5,10 @@ AimarketError
 │   ├── Unreachable          no answer: the name does not resolve, the connection fails
 │   ├── BadStatus            an answer with a status that means no data
 │   ├── BodyTooLarge         an answer over the cap
-│   └── PayloadError         bytes arrived and are not what the source serves: HTML, empty, another shape
+│   ├── PayloadError         bytes arrived and are not what the source serves: HTML, empty, another shape
+│   └── ParserFault          our own module for the source failed; the bytes are kept for `aimarket replay`
 ├── RegistryError            seed row, module and fixture disagree
+├── HistoryError             a history to backfill from cannot be read
 └── Busy                     another process holds the warehouse
 """
 
@@ -35,8 +37,16 @@ class PayloadError(SourceError):
     """The bytes are not what the source serves."""
 
 
+class ParserFault(SourceError):
+    """The source's own module failed: a fault of ours, not of the vendor."""
+
+
 class RegistryError(AimarketError):
     """Seed row, module and fixture disagree."""
+
+
+class HistoryError(AimarketError):
+    """A history to backfill from cannot be read."""
 
 
 class Busy(AimarketError):

@@ -22,9 +22,6 @@ from warehouse.contracts import CONTRACTS
 
 T = TypeVar("T")
 
-Frames = Mapping[str, pl.DataFrame]
-"""Contract name to frame; see warehouse.contracts for the columns a parser may hand over."""
-
 
 @dataclass(frozen=True)
 class Context:
@@ -53,13 +50,26 @@ class Rows:
     def reject(self, position: str | int, reason: str, **values: Any) -> None:
         self._rows.append({"payload_position": str(position), "reject_reason": reason, **values})
 
+    def extend(self, version: Rows, payload_object: str, seen_from: datetime, seen_until: datetime) -> None:
+        """Take over the rows of one file version. Rows that state their own observed_at keep it."""
+        seen = {"observed_at": seen_from, "observed_until": seen_until}
+        for row in version._rows:
+            times = {} if "observed_at" in row else seen
+            self._rows.append({"payload_object": payload_object, **times, **row})
+
     def frame(self) -> pl.DataFrame:
-        """Money stays exact: Decimals travel as text."""
+        """The rows as warehouse.contracts.conform takes them. Money stays exact: Decimals travel as text."""
         schema = CONTRACTS[self.contract].schema
         names = dict.fromkeys(name for row in self._rows for name in row)
         return pl.DataFrame(
             [_series(name, [row.get(name) for row in self._rows], schema.get(name)) for name in names]
         )
+
+
+Parsed = Mapping[str, Rows]
+"""Contract name to rows: what every parser returns."""
+
+Frames = Mapping[str, Any]
 
 
 def decode(body: bytes, shape: type[T]) -> T:

@@ -1,0 +1,20 @@
+"""Storage of aimarket: contracts, archive, lake, releases, queries. Knows neither Dagster nor the vendors.
+
+``warehouse.connect()`` opens the current release for reading.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+
+def connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """See warehouse.query.connect; duckdb is imported when first needed."""
+    from warehouse.query import connect as open_release
+
+    return open_release(database)

@@ -6,7 +6,8 @@ What does not: how a vendor's bytes become rows (pipeline/sources) and what the 
 
 A parser hands over a frame with a contract's own columns, all optional ones free to be missing. It may add
 
-* ``payload_position``: where in the payload the row stands ("offers/12", "line 7");
+* ``payload_position``: where in the payload the row stands ("offers/12", "line 7"), and ``payload_object``
+  where one frame holds rows of several payloads;
 * ``reject_reason``: why this row must not become an observation (null for good rows);
 * ``observed_at``, ``observed_until``, ``reading_scope``, ``evidence``: where the payload itself states them.
 
@@ -15,6 +16,7 @@ A parser hands over a frame with a contract's own columns, all optional ones fre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -24,13 +26,15 @@ import polars as pl
 MONEY: Final = pl.Decimal(18, 9)
 """USD or native money. Nine decimals hold a price of one token in USD per million of them exactly."""
 
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+
 UTC_TIME: Final = pl.Datetime("us", "UTC")
 
 PURCHASE_TYPES: Final = ("on_demand", "spot", "reserved", "capacity_block", "community", "unstated")
 """``unstated``: the source mixes or hides the kind of sale. Never joined with another kind."""
 
 PRICE_STATISTICS: Final = ("offer", "minimum", "median", "mean")
-"""``offer``: one thing on sale. The others: the source publishes only a statistic over a provider's offers."""
+"""``offer``: one thing on sale. The others: a statistic over a provider's offers."""
 
 EVIDENCES: Final = ("polled", "listed", "reconstructed", "estimate")
 COMPONENTS: Final = (
@@ -84,7 +88,7 @@ class Contract:
     rules: tuple[Rule, ...] = field(default=())
 
     @property
-    def schema(self) -> dict[str, pl.DataType | type[pl.DataType]]:
+    def schema(self) -> Schema:
         """Column name to polars type, in table order, common columns last."""
         return {column.name: column.dtype for column in (*self.columns, *COMMON_COLUMNS)}
 
@@ -317,7 +321,7 @@ CONTRACTS: Final = {
     )
 }
 
-QUARANTINE_SCHEMA: Final = {
+QUARANTINE_SCHEMA: Final[Schema] = {
     "contract": pl.String,
     "source_id": pl.String,
     "reading_scope": pl.String,
@@ -329,7 +333,7 @@ QUARANTINE_SCHEMA: Final = {
     "parser_version": pl.Int32,
 }
 
-READINGS_SCHEMA: Final = {
+READINGS_SCHEMA: Final[Schema] = {
     "contract": pl.String,
     "source_id": pl.String,
     "reading_scope": pl.String,
@@ -352,6 +356,7 @@ def conform(contract: Contract, frame: pl.DataFrame, provenance: Provenance) -> 
     """
     own = {column.name: column for column in contract.columns}
     optional = {
+        "payload_object",
         "payload_position",
         "reject_reason",
         "observed_at",
@@ -377,13 +382,12 @@ def conform(contract: Contract, frame: pl.DataFrame, provenance: Provenance) -> 
         pl.lit(provenance.recorded_at, UTC_TIME).alias("recorded_at"),
         pl.lit(provenance.parser_version, pl.Int32).alias("parser_version"),
         (
-            pl.lit(provenance.payload_object + "#")
-            + (
-                pl.col("payload_position").cast(pl.String).fill_null("")
-                if "payload_position" in frame.columns
-                else pl.lit("")
-            )
-        ).alias("payload_ref"),
+            _given_or(frame, "payload_object", provenance.payload_object)
+            + "#"
+            + _given_or(frame, "payload_position", "")
+        )
+        .cast(pl.String)
+        .alias("payload_ref"),
         *(
             pl.lit(None, column.dtype).alias(column.name)
             for column in columns
@@ -418,32 +422,35 @@ def conform(contract: Contract, frame: pl.DataFrame, provenance: Provenance) -> 
         reasons.extend(_broken(column))
     reasons.extend(pl.when(rule.broken_when).then(pl.lit(rule.reason)) for rule in contract.rules)
     judged = cast.with_columns(pl.coalesce(reasons).alias("reason"))
-    identity = ["reading_scope", "observed_at", *contract.key]
-    judged = judged.with_columns(
-        pl.when(
-            pl.col("reason").is_null()
-            & ~pl.struct(identity, pl.col("reason").is_null().alias("good")).is_first_distinct()
-        )
-        .then(pl.lit(f"duplicate: another row of this reading has the same {', '.join(contract.key)}"))
-        .otherwise(pl.col("reason"))
-        .alias("reason")
-    )
     is_good = pl.col("reason").is_null()
-    bad = judged.filter(~is_good)
-    rejects = bad.select(
-        pl.lit(contract.name).alias("contract"),
-        *(
-            pl.col(name)
-            for name in ("source_id", "reading_scope", "observed_at", "recorded_at", "reason", "payload_ref")
-        ),
-        pl.struct(
-            pl.col(f"raw:{column.name}").cast(pl.String).alias(column.name) for column in contract.columns
-        )
-        .struct.json_encode()
-        .alias("row_json"),
-        pl.col("parser_version"),
+    rejects = _rejects(contract, judged.filter(~is_good), "raw:")
+    good = without_duplicates(contract, judged.filter(is_good).select(*contract.schema))
+    return Conformed(good.rows, pl.concat([rejects, good.rejects]))
+
+
+def without_duplicates(contract: Contract, rows: pl.DataFrame) -> Conformed:
+    """Split off every row whose key an earlier row of the same reading has."""
+    is_first = pl.struct("reading_scope", "observed_at", *contract.key).is_first_distinct()
+    reason = f"duplicate: an earlier row of this reading has the same {', '.join(contract.key)}"
+    repeated = rows.filter(~is_first).with_columns(pl.lit(reason).alias("reason"))
+    return Conformed(rows.filter(is_first), _rejects(contract, repeated, ""))
+
+
+def _rejects(contract: Contract, rows: pl.DataFrame, prefix: str) -> pl.DataFrame:
+    values = pl.struct(
+        pl.col(prefix + column.name).cast(pl.String).alias(column.name) for column in contract.columns
     )
-    return Conformed(judged.filter(is_good).select(*contract.schema), rejects)
+    return rows.select(
+        pl.lit(contract.name).alias("contract"),
+        "source_id",
+        "reading_scope",
+        "observed_at",
+        "recorded_at",
+        "reason",
+        "payload_ref",
+        values.struct.json_encode().alias("row_json"),
+        "parser_version",
+    )
 
 
 def _given_or(frame: pl.DataFrame, name: str, value: object) -> pl.Expr:
@@ -467,10 +474,10 @@ def _cast(found: pl.DataType, column: Column) -> pl.Expr:
     return expression.cast(column.dtype, strict=False)
 
 
-def _broken(column: Column) -> list[pl.Expr]:
+def _broken(column: Column) -> Sequence[pl.Expr]:
     """Reasons, each null where the value keeps the rule."""
     name, value, raw = column.name, pl.col(column.name), pl.col(f"raw:{column.name}")
-    reasons = [
+    reasons: list[pl.Expr] = [
         pl.when(value.is_null() & raw.is_not_null()).then(
             pl.format(f"{name}: cannot be read as {column.dtype}: {{}}", raw.cast(pl.String))
         )
@@ -487,15 +494,12 @@ def _broken(column: Column) -> list[pl.Expr]:
                 pl.format(f"{name}: {{}} is not one of the known values", value)
             )
         )
-    for bound, broken, words in (
-        (column.above, lambda limit: value <= limit, "must be above"),
-        (column.at_least, lambda limit: value < limit, "must be at least"),
-        (column.at_most, lambda limit: value > limit, "must be at most"),
+    for bound, compare, words in (
+        (column.above, value.le, "must be above"),
+        (column.at_least, value.lt, "must be at least"),
+        (column.at_most, value.gt, "must be at most"),
     ):
         if bound is not None:
-            reasons.append(
-                pl.when(broken(bound)).then(
-                    pl.format(f"{name}: {{}} {words} {bound:g}", value.cast(pl.String))
-                )
-            )
+            reason = pl.format(f"{name}: {{}} {words} {bound:g}", value.cast(pl.String))
+            reasons.append(pl.when(compare(bound)).then(reason))
     return reasons

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.parsing import Context, Frames, Rows, decode, decode_each
+from pipeline.parsing import Context, Parsed, Rows, decode, decode_each
 
 if TYPE_CHECKING:
     from pipeline.http import Http
@@ -64,7 +64,7 @@ def fetch(http: Http) -> None:
         http.post(URL, json=query, scope=kind)
 
 
-def parse(body: bytes, context: Context) -> Frames:
+def parse(body: bytes, context: Context) -> Parsed:
     """A search answer to `gpu_offers`, one row per ask.
 
     Key: machine, slice size, kind of sale and, where a machine asks for several equal slices, their ordinal;
@@ -98,4 +98,4 @@ def parse(body: bytes, context: Context) -> Frames:
             memory_gb=ask.cpu_ram / 1024 if ask.cpu_ram else None,
             is_available=ask.rentable,
         )
-    return {"gpu_offers": rows.frame()}
+    return {"gpu_offers": rows}

@@ -1,0 +1,270 @@
+"""The one way to the network: polite, bounded, and everything it hears goes to the archive.
+
+What belongs here: timeouts, retries, rate limits, the size cap, conditional requests, the record of every
+attempt. What does not: which URLs a source has (pipeline/sources) and what bodies mean.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError
+
+from pipeline.errors import BadStatus, BodyTooLarge, PayloadError, SourceError, Unreachable
+from warehouse.archive import KEPT_HEADERS, Archive, Exchange, Fetch, without_secrets
+from warehouse.settings import Settings
+
+ATTEMPTS = 3
+RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+"""A vendor that asks for more than this in Retry-After is asked again at the next run instead."""
+CHUNK_BYTES = 1 << 16
+
+
+class Pace:
+    """Spaces the requests to each host, over all threads of the process."""
+
+    def __init__(self, requests_per_second: float) -> None:
+        self._interval_seconds = 1 / requests_per_second
+        self._lock = threading.Lock()
+        self._next_at: dict[str, float] = defaultdict(float)
+
+    def wait(self, host: str) -> None:
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next_at[host])
+            self._next_at[host] = start + self._interval_seconds
+        time.sleep(start - now)
+
+
+class Http:
+    """The requests of one fetch of one source, recorded in ``exchanges`` in the order they were made."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        settings: Settings,
+        pace: Pace,
+        previous: Fetch | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """``previous`` is the last good fetch; its validators make requests conditional."""
+        self.exchanges: list[Exchange] = []
+        self._archive = archive
+        self._settings = settings
+        self._pace = pace
+        self._on_progress = on_progress
+        self._session = requests.Session()
+        contact = f"; +{settings.contact}" if settings.contact else ""
+        self._session.headers["User-Agent"] = (
+            f"aimarket/{version('aimarket')} (AI market data warehouse{contact})"
+        )
+        self._session.headers["Accept-Encoding"] = "gzip"
+        self._known = {
+            (exchange.method, exchange.url, exchange.request_body): exchange
+            for exchange in (previous.exchanges if previous else ())
+            if exchange.sha256 and exchange.status in (200, 304)
+        }
+
+    def get(
+        self,
+        url: str,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        scope: str = "",
+        parse: bool = True,
+        optional: bool = False,
+    ) -> bytes:
+        """The body of a GET.
+
+        ``scope`` names the part of the source this body covers; ``parse=False`` marks a body without rows;
+        ``optional=True`` turns a 404 into an empty body and lets the fetch go on. Raises a SourceError.
+        """
+        prepared = self._session.prepare_request(requests.Request("GET", url, headers, params=params))
+        return self._send(prepared, scope, parse, optional)
+
+    def post(self, url: str, json: Any, scope: str = "", parse: bool = True) -> bytes:
+        """The body of the answer to a JSON POST. Raises a SourceError."""
+        return self._send(
+            self._session.prepare_request(requests.Request("POST", url, json=json)), scope, parse, False
+        )
+
+    def _send(self, request: requests.PreparedRequest, scope: str, parse: bool, optional: bool) -> bytes:
+        body = request.body or b""
+        url, method = str(request.url), str(request.method)
+        sent = body.decode() if isinstance(body, bytes) else str(body)
+        known = self._known.get((method, without_secrets(url), sent))
+        if known and (etag := known.headers.get("etag")):
+            request.headers["If-None-Match"] = etag
+        if known and (modified := known.headers.get("last-modified")):
+            request.headers["If-Modified-Since"] = modified
+        for attempt in range(1, ATTEMPTS + 1):
+            exchange, answer, failure = self._try(request, known, attempt, sent, scope)
+            if failure is None and answer is not None:
+                self._record(exchange, is_data=parse)
+                return answer
+            self._record(exchange, is_data=False)
+            if optional and exchange.status == 404:
+                return b""
+            pause = self._pause_seconds(exchange, attempt)
+            if pause is None:
+                raise failure or SourceError(f"{method} {without_secrets(url)}: no answer")
+            time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _try(
+        self, request: requests.PreparedRequest, known: Exchange | None, attempt: int, sent: str, scope: str
+    ) -> tuple[Exchange, bytes | None, SourceError | None]:
+        """One attempt: what to record, the body if it is good, else why not."""
+        url = without_secrets(str(request.url))
+        self._pace.wait(urlsplit(url).netloc)
+        base = Exchange(
+            method=str(request.method),
+            url=url,
+            attempt=attempt,
+            fetched_at=datetime.now(UTC),
+            request_body=sent,
+            scope=scope,
+        )
+        label = f"{base.method} {url}"
+        try:
+            response = self._session.send(
+                self._mirrored(request), stream=True, timeout=self._settings.timeout_seconds
+            )
+        except requests.RequestException as error:
+            return _with(base, error=_short(error)), None, _unreachable(label, error)
+        with response:
+            received, broken = self._read(response)
+        headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        base = _with(base, status=response.status_code, headers=headers)
+        if response.status_code == 304 and known:
+            confirmed = _with(
+                base, sha256=known.sha256, body_bytes=known.body_bytes, headers=known.headers | headers
+            )
+            return confirmed, self._archive.get(known.sha256), None
+        body: bytes | None = None
+        if not broken:
+            body, broken = self._decoded(received, response.headers.get("Content-Encoding", ""))
+        kept = received if body is None else body
+        base = _with(base, sha256=self._archive.put(kept) if kept else "", body_bytes=len(kept))
+        failure: SourceError | None = None
+        if len(kept) > self._limit:
+            failure = BodyTooLarge(
+                f"{label}: the body is over {self._settings.body_limit_mb} MB; raise AIMARKET_BODY_LIMIT_MB"
+            )
+        elif response.status_code != 200:
+            failure = BadStatus(f"{label}: status {response.status_code} {response.reason}")
+        elif broken:
+            failure = PayloadError(f"{label}: {broken}")
+        if failure:
+            return _with(base, error=str(failure)), None, failure
+        return base, body, None
+
+    @property
+    def _limit(self) -> int:
+        return self._settings.body_limit_mb * 1_000_000
+
+    def _read(self, response: requests.Response) -> tuple[bytes, str]:
+        """Bytes as they came over the wire, and what broke them off."""
+        received = bytearray()
+        try:
+            while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
+                received += chunk
+                if self._on_progress:
+                    self._on_progress(len(chunk))
+                if len(received) > self._limit:
+                    break
+        except (HTTPError, OSError) as error:
+            return bytes(received), f"the connection dropped after {len(received)} bytes: {_short(error)}"
+        return bytes(received), ""
+
+    def _decoded(self, received: bytes, encoding: str) -> tuple[bytes | None, str]:
+        if encoding.lower() not in ("gzip", "deflate") or not received:
+            return received, ""
+        unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        try:
+            body = unpack.decompress(received, self._limit + 1)
+        except zlib.error as error:
+            return None, f"the {encoding} body is damaged: {error}"
+        if len(body) <= self._limit and not unpack.eof:
+            return None, f"the {encoding} body is cut off after {len(received)} bytes"
+        return body, ""
+
+    def _pause_seconds(self, exchange: Exchange, attempt: int) -> float | None:
+        """How long to wait before the next attempt; None where another attempt is pointless."""
+        is_dropped = exchange.status == 200 and ("dropped" in exchange.error or "cut off" in exchange.error)
+        is_reset = exchange.status is None and exchange.error.startswith("dropped: ")
+        if attempt == ATTEMPTS or not (is_dropped or is_reset or exchange.status in RETRIED_STATUSES):
+            return None
+        asked = _retry_after_seconds(exchange.headers.get("retry-after", ""))
+        if asked is not None:
+            return asked if asked <= LONGEST_PAUSE_SECONDS else None
+        return float(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))
+
+    def _mirrored(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if not self._settings.mirror_url:
+            return request
+        moved = request.copy()
+        parts = urlsplit(str(request.url))
+        query = f"?{parts.query}" if parts.query else ""
+        moved.url = f"{self._settings.mirror_url.rstrip('/')}/{parts.netloc}{parts.path}{query}"
+        return moved
+
+    def _record(self, exchange: Exchange, is_data: bool) -> None:
+        self.exchanges.append(_with(exchange, is_data=is_data))
+
+
+def _with(exchange: Exchange, **changes: Any) -> Exchange:
+    fields = {name: getattr(exchange, name) for name in exchange.__struct_fields__}
+    return Exchange(**(fields | changes))
+
+
+def _unreachable(label: str, error: requests.RequestException) -> Unreachable:
+    host = urlsplit(label.split(" ", 1)[1]).netloc
+    if _has_cause(error, NameResolutionError):
+        return Unreachable(f"{label}: the name {host} does not resolve; is there a network?")
+    return Unreachable(f"{label}: {_short(error)}")
+
+
+def _short(error: BaseException) -> str:
+    """One line that tells a dropped connection from one that never stood."""
+    if _has_cause(error, NameResolutionError):
+        return "the name does not resolve"
+    if _has_cause(error, ConnectTimeoutError):
+        return "no connection within the time limit"
+    innermost = error
+    while (cause := innermost.__cause__ or innermost.__context__) is not None:
+        innermost = cause
+    return f"dropped: {type(innermost).__name__}: {innermost}"
+
+
+def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, kind) or any(isinstance(argument, kind) for argument in seen.args):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _retry_after_seconds(text: str) -> float | None:
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None

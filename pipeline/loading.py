@@ -1,0 +1,171 @@
+"""From the archive to the lake: parse, check, write. Live fetches, replays and tests all pass here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from pipeline.errors import ParserFault, PayloadError, SourceError
+from pipeline.parsing import Context, Parsed, Rows
+from pipeline.registry import Source
+from warehouse.archive import Archive, Fetch, Outcome
+from warehouse.contracts import CONTRACTS, Conformed, Provenance, conform, without_duplicates
+from warehouse.lake import Lake, count_readings, readings_at, stated_readings, to_spells
+
+
+@dataclass
+class Result:
+    """What came of one fetch of one source."""
+
+    source_id: str
+    outcome: Outcome
+    rows: int = 0
+    rejects: int = 0
+    body_bytes: int = 0
+    request_count: int = 0
+    seconds: float = 0.0
+    error_kind: str = ""
+    error: str = ""
+    rows_by_contract: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_good(self) -> bool:
+        return self.outcome != "failed"
+
+
+def is_loaded(fetch: Fetch, source: Source, lake: Lake) -> bool:
+    """Whether this fetch is in the lake as the present parser reads it."""
+    return lake.holds("fetches", fetch.source_id, _day(fetch), _name(fetch, source))
+
+
+def load(fetch: Fetch, source: Source, archive: Archive, lake: Lake) -> Result:
+    """Bring one archived fetch into the lake and return what came of it.
+
+    A payload that cannot be read makes the whole fetch a failed one: half a reading would look like offers
+    that vanished. Loading again replaces files of the same name by the same rows. The row in `fetches` is
+    written last; without it the load has not happened.
+    """
+    result = Result(
+        fetch.source_id,
+        fetch.outcome,
+        body_bytes=sum(exchange.body_bytes for exchange in fetch.exchanges),
+        request_count=len(fetch.exchanges),
+        seconds=(fetch.finished_at - fetch.started_at).total_seconds(),
+        error_kind=fetch.error_kind,
+        error=fetch.error,
+    )
+    if result.is_good:
+        try:
+            recorded_at = datetime.now(UTC)
+            bodies = list(_read(fetch, source, archive, recorded_at))
+        except SourceError as error:
+            result.outcome, result.error_kind, result.error = "failed", type(error).__name__, str(error)
+        else:
+            _write(fetch, source, bodies, recorded_at, lake, result)
+    row = {
+        "source_id": fetch.source_id,
+        "started_at": fetch.started_at,
+        "finished_at": fetch.finished_at,
+        "outcome": result.outcome,
+        "error_kind": result.error_kind or None,
+        "error": result.error or None,
+        "request_count": result.request_count,
+        "body_bytes": result.body_bytes,
+        "row_count": result.rows,
+        "rejected_count": result.rejects,
+    }
+    lake.add("fetches", fetch.source_id, _day(fetch), _name(fetch, source), pl.DataFrame([row]))
+    return result
+
+
+def parse(source: Source, body: bytes, context: Context) -> Parsed:
+    """Run the source's parser. Raises PayloadError, or ParserFault where the parser itself breaks."""
+    place = context.url or context.path
+    try:
+        return source.module.parse(body, context)
+    except PayloadError as error:
+        raise PayloadError(f"{place}: {error}") from error
+    except Exception as error:
+        raise ParserFault(
+            f"{place}: pipeline/sources/{source.source_id}.py failed with {type(error).__name__}: {error}; "
+            f"the bytes are kept, run `aimarket replay {source.source_id}` once it is mended"
+        ) from error
+
+
+def _read(
+    fetch: Fetch, source: Source, archive: Archive, recorded_at: datetime
+) -> Iterator[tuple[str, str, Conformed]]:
+    """(contract, reading scope, rows and rejects) of each data body of a fetch. Raises a SourceError."""
+    for exchange in fetch.exchanges:
+        if not exchange.is_data:
+            continue
+        context = Context(
+            source_id=fetch.source_id,
+            observed_at=fetch.started_at,
+            url=exchange.url,
+            request_body=exchange.request_body,
+            scope=exchange.scope,
+        )
+        provenance = Provenance(
+            source_id=fetch.source_id,
+            observed_at=fetch.started_at,
+            recorded_at=recorded_at,
+            evidence=source.evidence,
+            payload_object=f"sha256:{exchange.sha256}",
+            parser_version=source.module.PARSER_VERSION,
+            reading_scope=exchange.scope,
+        )
+        parsed = parse(source, archive.get(exchange.sha256), context)
+        for contract in source.contracts:
+            frame = parsed.get(contract, Rows(contract)).frame()
+            yield contract, exchange.scope, conform(CONTRACTS[contract], frame, provenance)
+
+
+def _write(
+    fetch: Fetch,
+    source: Source,
+    bodies: list[tuple[str, str, Conformed]],
+    recorded_at: datetime,
+    lake: Lake,
+    result: Result,
+) -> None:
+    day, name = _day(fetch), _name(fetch, source)
+    all_rejects, all_readings = [], []
+    for contract in (CONTRACTS[name] for name in source.contracts):
+        parts = [(scope, part) for found, scope, part in bodies if found == contract.name]
+        merged = without_duplicates(
+            contract, pl.concat([contract.empty(), *(part.rows for _, part in parts)])
+        )
+        rejects = pl.concat([merged.rejects, *(part.rejects for _, part in parts)])
+        rows = merged.rows
+        stated = stated_readings(rows)
+        fetched = readings_at((scope, fetch.started_at) for scope, _ in parts)
+        found_empty = fetched.join(stated, on="reading_scope", how="anti")
+        readings = pl.concat([stated, found_empty])
+        if not rows.filter(pl.col("observed_at") != fetch.started_at).is_empty():
+            rows = to_spells(contract, rows, readings)
+        lake.add(contract.name, fetch.source_id, day, name, rows)
+        all_rejects.append(rejects)
+        all_readings.append(count_readings(contract, rows, rejects, readings))
+        result.rows_by_contract[contract.name] = rows.height
+        result.rows += rows.height
+        result.rejects += rejects.height
+    constants = (
+        pl.lit(fetch.source_id).alias("source_id"),
+        pl.lit(recorded_at).alias("recorded_at"),
+        pl.lit(source.evidence).alias("evidence"),
+        pl.lit(source.module.PARSER_VERSION, pl.Int32).alias("parser_version"),
+    )
+    lake.add("quarantine", fetch.source_id, day, name, pl.concat(all_rejects))
+    lake.add("readings", fetch.source_id, day, name, pl.concat(all_readings).with_columns(*constants))
+
+
+def _day(fetch: Fetch) -> date:
+    return fetch.started_at.astimezone(UTC).date()
+
+
+def _name(fetch: Fetch, source: Source) -> str:
+    return f"{fetch.started_at:%H%M%S%f}-v{source.module.PARSER_VERSION}"

@@ -1,0 +1,138 @@
+"""The raw archive: bytes as received, never changed, each with the request that brought it.
+
+    raw/objects/ab/abcdef….zst                       one body, content-addressed, zstd
+    raw/manifest/date=2026-11-21/<source>-<time>.json   one fetch: every request, its answer, the outcome
+
+The manifest of a fetch is written last and in one step, so a fetch either has happened or has not.
+What does not belong here: what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+import zstandard
+
+from warehouse.files import write_file
+
+Outcome = Literal["complete", "unchanged", "failed"]
+
+SECRET_NAMES = frozenset({"key", "api_key", "apikey", "api-key", "token", "access_token", "signature", "sig"})
+"""Query parameters and headers whose values never reach the disk."""
+KEPT_HEADERS = ("etag", "last-modified", "date", "content-type", "content-encoding", "retry-after")
+ZSTD_LEVEL = 9
+
+
+class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One request and what came of it."""
+
+    method: str
+    url: str
+    attempt: int
+    fetched_at: datetime
+    request_body: str = ""
+    status: int | None = None
+    headers: dict[str, str] = {}
+    sha256: str = ""
+    """Of the body; on a 304, of the body it confirms. Empty when no body came."""
+    body_bytes: int = 0
+    scope: str = ""
+    is_data: bool = False
+    """The body goes to the source's parser. Index pages and failed attempts do not."""
+    error: str = ""
+
+
+class Fetch(msgspec.Struct, frozen=True):
+    """One reading of one source, or the attempt at it."""
+
+    source_id: str
+    started_at: datetime
+    finished_at: datetime
+    outcome: Outcome
+    exchanges: list[Exchange]
+    error_kind: str = ""
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.source_id}-{self.started_at:%H%M%S%f}"
+
+
+class Archive:
+    """Bodies and manifests below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, body: bytes) -> str:
+        """Keep ``body`` and return its SHA-256 in hex. The same bytes are kept once."""
+        digest = hashlib.sha256(body).hexdigest()
+        path = self._object(digest)
+        if not path.exists():
+            packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)
+            write_file(path, lambda temporary: temporary.write_bytes(packed))
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The bytes of one object. Raises FileNotFoundError, or ValueError when the object is damaged."""
+        body = zstandard.ZstdDecompressor().decompressobj().decompress(self._object(digest).read_bytes())
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise ValueError(f"archive object {digest} is damaged: its bytes have another digest")
+        return body
+
+    def record(self, fetch: Fetch) -> None:
+        """Acknowledge a fetch. Call it after every body it names was put."""
+        text = msgspec.json.format(msgspec.json.encode(fetch), indent=1)
+        write_file(self._manifest(fetch), lambda temporary: temporary.write_bytes(text))
+
+    def fetches(self, source_id: str | None = None, day: date | None = None) -> Iterator[Fetch]:
+        """Recorded fetches, oldest first."""
+        pattern = f"date={day.isoformat() if day else '*'}/{source_id or '*'}-*.json"
+        found = (
+            msgspec.json.decode(path.read_bytes(), type=Fetch)
+            for path in sorted((self.root / "manifest").glob(pattern))
+        )
+        wanted = [fetch for fetch in found if source_id in (None, fetch.source_id)]
+        yield from sorted(wanted, key=lambda fetch: fetch.started_at)
+
+    def days(self) -> list[date]:
+        """Days that have a manifest, newest first."""
+        folders = (self.root / "manifest").glob("date=*")
+        return sorted(
+            (date.fromisoformat(folder.name.removeprefix("date=")) for folder in folders), reverse=True
+        )
+
+    def last_good(self, source_id: str) -> Fetch | None:
+        """The latest fetch that brought data or confirmed it, for conditional requests."""
+        for day in self.days():
+            good = [fetch for fetch in self.fetches(source_id, day) if fetch.outcome != "failed"]
+            if good:
+                return good[-1]
+        return None
+
+    def _object(self, digest: str) -> Path:
+        return self.root / "objects" / digest[:2] / f"{digest}.zst"
+
+    def _manifest(self, fetch: Fetch) -> Path:
+        day = fetch.started_at.astimezone(UTC).date()
+        return self.root / "manifest" / f"date={day.isoformat()}" / f"{fetch.name}.json"
+
+
+def without_secrets(url: str) -> str:
+    """The URL as it may be stored: credentials and secret parameters replaced by `***`."""
+    parts = urlsplit(url)
+    query = urlencode(
+        [
+            (name, "***" if name.lower() in SECRET_NAMES else value)
+            for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        ],
+        safe="*$'(),",
+    )
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, query, ""))

@@ -1,0 +1,249 @@
+"""Releases: a build becomes public whole, audited, or not at all.
+
+    releases/market-20261121T060000Z.duckdb   immutable
+    releases/market-20261121T060000Z.json     manifest: rows, digests, freshness, versions, audit
+    market.duckdb -> releases/…               the pointer, moved last
+
+Readers open the pointer or a release read-only; nobody ever opens the file dbt writes. A running process that
+re-opens the same path after the pointer moved still sees its old release, so long-lived readers ask
+``current_release`` and open the versioned name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from warehouse.files import sync, write_file
+
+PUBLISHED_SCHEMAS: Final = ("core", "marts", "ops")
+STORAGE_VERSION: Final = "v1.0.0"
+"""Oldest DuckDB storage format that holds our types: any 1.x client can open a release."""
+LARGEST_LOSS_OF_ROWS: Final = 0.25
+"""A table that loses more than this share of its rows against the last release stops publication."""
+KEPT_RELEASES: Final = 30
+
+
+class PublicationRefused(Exception):
+    """The audit found something red; the last release stays. Lists every finding."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing the audit looked at."""
+
+    check: str
+    is_ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """One published state of the warehouse."""
+
+    release_id: str
+    path: Path
+    manifest: dict[str, Any]
+
+
+def audit(build: Path, dbt_results: Path, last: Release | None) -> list[Finding]:
+    """Judge a build: every dbt node of its run passed, every mart has rows, nothing vanished since ``last``.
+
+    The results are re-read from disk, so that publication rests on what dbt wrote and not on what a caller
+    believes. A build or a results file that is missing is a finding, too.
+    """
+    if not build.exists() or not dbt_results.exists():
+        return [Finding("build", False, f"{build} or {dbt_results} is missing; run `aimarket build`")]
+    nodes = json.loads(dbt_results.read_text())["results"]
+    red = [node for node in nodes if node["status"] not in ("success", "pass", "warn")]
+    findings = [Finding("dbt", bool(nodes) and not red, f"{len(nodes)} nodes, {len(red)} not passed")] + [
+        Finding(f"dbt:{node['unique_id']}", False, str(node.get("message") or node["status"])) for node in red
+    ]
+    counts = table_counts(build)
+    if not any(table.startswith("marts.") for table in counts):
+        findings.append(Finding("marts", False, "the build holds no mart"))
+    before = last.manifest["tables"] if last else {}
+    for table, known in before.items():
+        rows, now = known["rows"], counts.get(table)
+        if now is None:
+            findings.append(Finding(f"rows:{table}", False, "the table is gone"))
+        elif table.startswith(("marts.", "core.")) and now < rows * (1 - LARGEST_LOSS_OF_ROWS):
+            findings.append(Finding(f"rows:{table}", False, f"{rows} rows became {now}"))
+    findings.append(Finding("rows", True, f"{len(counts)} tables, {sum(counts.values())} rows"))
+    return findings
+
+
+def publish(
+    build: Path, dbt_results: Path, releases: Path, pointer: Path, versions: dict[str, str], as_of: datetime
+) -> Release:
+    """Audit ``build`` and make it the current release. Raises PublicationRefused and changes nothing on red."""
+    last = current_release(releases, pointer)
+    findings = audit(build, dbt_results, last)
+    red = [finding for finding in findings if not finding.is_ok]
+    if red:
+        raise PublicationRefused("\n".join(f"{finding.check}: {finding.detail}" for finding in red))
+    release_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    path = releases / f"market-{release_id}.duckdb"
+    write_file(path, lambda temporary: _copy_public(build, temporary))
+    path.chmod(0o444)
+    manifest = {
+        "release_id": release_id,
+        "created_at": datetime.now(UTC).isoformat(),
+        "as_of": as_of.isoformat(),
+        **versions,
+        "duckdb_version": duckdb.__version__,
+        "storage_version": STORAGE_VERSION,
+        "bytes": path.stat().st_size,
+        "tables": describe(path),
+        "freshness": freshness(path),
+        "audit": [asdict(finding) for finding in findings],
+    }
+    text = json.dumps(manifest, indent=1, default=str)
+    write_file(path.with_suffix(".json"), lambda temporary: temporary.write_text(text))
+    _point(pointer, path)
+    prune(releases, pointer)
+    return Release(release_id, path, manifest)
+
+
+def all_releases(releases: Path) -> list[Release]:
+    """Releases with a manifest, oldest first. A file without one was never published."""
+    manifests = sorted(releases.glob("market-*.json"))
+    return [
+        Release(manifest["release_id"], file.with_suffix(".duckdb"), manifest)
+        for file in manifests
+        if file.with_suffix(".duckdb").exists()
+        for manifest in (json.loads(file.read_text()),)
+    ]
+
+
+def current_release(releases: Path, pointer: Path) -> Release | None:
+    """What the pointer points to."""
+    if not pointer.exists():
+        return None
+    target = pointer.resolve()
+    return next((release for release in all_releases(releases) if release.path.resolve() == target), None)
+
+
+def rollback(releases: Path, pointer: Path, release_id: str | None = None) -> Release:
+    """Point to an earlier release: the named one, or the one before the current. Raises LookupError."""
+    known = all_releases(releases)
+    current = current_release(releases, pointer)
+    if release_id is None:
+        earlier = [release for release in known if current and release.release_id < current.release_id]
+        if not earlier:
+            raise LookupError("there is no earlier release to go back to")
+        chosen = earlier[-1]
+    else:
+        named = [release for release in known if release.release_id == release_id]
+        if not named:
+            raise LookupError(f"no release {release_id}; `aimarket releases` lists them")
+        chosen = named[0]
+    _point(pointer, chosen.path)
+    return chosen
+
+
+def prune(releases: Path, pointer: Path) -> list[Path]:
+    """Remove all but the newest KEPT_RELEASES; the current one always stays."""
+    current = current_release(releases, pointer)
+    removed = []
+    for release in all_releases(releases)[:-KEPT_RELEASES]:
+        if current is None or release.release_id != current.release_id:
+            for path in (release.path.with_suffix(".json"), release.path):
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+def table_counts(database: Path) -> dict[str, int]:
+    """Rows of each public table, by schema-qualified name."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return {
+            name: int(connection.sql(f"select count(*) from {name}").fetchall()[0][0])
+            for name in _tables(connection, "main")
+        }
+
+
+def describe(database: Path) -> dict[str, dict[str, Any]]:
+    """Rows and digest of each public table. The digest does not depend on row order or file layout."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return {
+            name: dict(
+                zip(
+                    ("rows", "digest"),
+                    connection.sql(
+                        f"select count(*), md5(coalesce(string_agg(line, chr(10) order by line), '')) "
+                        f"from (select md5(t::varchar) as line from {name} as t)"
+                    ).fetchall()[0],
+                    strict=True,
+                )
+            )
+            for name in _tables(connection, "main")
+        }
+
+
+def freshness(database: Path) -> dict[str, dict[str, Any]]:
+    """Last reading and age of each source, from ops.source_freshness where the build has it."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        if "ops.source_freshness" not in _tables(connection, "main"):
+            return {}
+        rows = connection.sql(
+            "select source_id, last_reading_at, age_days from ops.source_freshness"
+        ).fetchall()
+    return {source_id: {"last_reading_at": read_at, "age_days": age} for source_id, read_at, age in rows}
+
+
+def _copy_public(build: Path, target: Path) -> None:
+    """The public schemas of a build as a compact database of its own, comments included."""
+    target.unlink()
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{_quoted(build)}' as build (read_only)")
+        connection.execute(f"attach '{_quoted(target)}' as release (storage_version '{STORAGE_VERSION}')")
+        for schema in PUBLISHED_SCHEMAS:
+            connection.execute(f"create schema release.{schema}")
+        for name in _tables(connection, "build"):
+            connection.execute(f"create table release.{name} as from build.{name}")
+        comments = connection.execute(
+            "select schema_name || '.' || table_name, null, comment from duckdb_tables() "
+            "where database_name = 'build' and comment is not null and list_contains(?, schema_name) "
+            "union all "
+            "select schema_name || '.' || table_name, column_name, comment from duckdb_columns() "
+            "where database_name = 'build' and comment is not null and list_contains(?, schema_name)",
+            [list(PUBLISHED_SCHEMAS)] * 2,
+        ).fetchall()
+        for table, column, comment in comments:
+            what = f'column release.{table}."{column}"' if column else f"table release.{table}"
+            connection.execute(f"comment on {what} is '{comment.replace(chr(39), chr(39) * 2)}'")
+    target.with_name(target.name + ".wal").unlink(missing_ok=True)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> Sequence[str]:
+    """Public tables and views of an attached database; `main` stands for the one opened."""
+    where = "current_database()" if database == "main" else f"'{database}'"
+    return [
+        name
+        for (name,) in connection.execute(
+            f"select table_schema || '.' || table_name from information_schema.tables "
+            f"where table_catalog = {where} and list_contains(?, table_schema) order by all",
+            [list(PUBLISHED_SCHEMAS)],
+        ).fetchall()
+    ]
+
+
+def _point(pointer: Path, target: Path) -> None:
+    """Move the pointer in one step."""
+    aside = pointer.with_name(f".{pointer.name}.new")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(os.path.relpath(target, pointer.parent))
+    aside.replace(pointer)
+    sync(pointer.parent)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,79 @@
+"""Where things live and how we present ourselves: AIMARKET_* environment variables, nothing else.
+
+Unknown AIMARKET_* variables are refused, so that a misspelt one never passes for a default.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+HISTORY = REPOSITORY / "warehouse" / "history"
+"""Bundled observations, laid out like the lake."""
+DBT_PROJECT = REPOSITORY / "sql"
+PREFIX = "AIMARKET_"
+
+
+class Settings(BaseSettings):
+    """Read once per process from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    home: Path = Field(REPOSITORY / "warehouse" / "data", description="Where the data lives.")
+    contact: str = Field(
+        "", description="Address or URL put into the User-Agent, so that a vendor can reach you."
+    )
+    mirror_url: str = Field(
+        "",
+        description="Fetch https://host/path as <mirror_url>/host/path: a caching mirror or a replay server.",
+    )
+    timeout_seconds: PositiveFloat = Field(
+        30.0, description="Longest wait for a connection or for the next bytes."
+    )
+    body_limit_mb: PositiveInt = Field(512, description="Largest body kept, 1e6 bytes after decompression.")
+    requests_per_second: PositiveFloat = Field(1.0, description="Per host.")
+
+    @model_validator(mode="after")
+    def _refuse_unknown_variables(self) -> Settings:
+        known = {PREFIX + name.upper() for name in type(self).model_fields}
+        unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+        if unknown:
+            raise ValueError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        return self
+
+    @property
+    def archive(self) -> Path:
+        return self.home / "raw"
+
+    @property
+    def lake(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def build(self) -> Path:
+        """The private database dbt writes."""
+        return self.home / "build" / "market.duckdb"
+
+    @property
+    def releases(self) -> Path:
+        return self.home / "releases"
+
+    @property
+    def market(self) -> Path:
+        """The pointer readers open."""
+        return self.home / "market.duckdb"
+
+    @property
+    def report(self) -> Path:
+        return self.home / "report.html"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()
