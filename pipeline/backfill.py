@@ -21,9 +21,10 @@ import polars as pl
 from pipeline.errors import HistoryError, PayloadError
 from pipeline.loading import parse
 from pipeline.parsing import Context, Rows
-from pipeline.registry import Source
+from pipeline.registry import Source, find_source
 from warehouse.contracts import CONTRACTS, Provenance, conform
 from warehouse.lake import Lake, count_readings, readings_at, stated_readings, to_spells
+from warehouse.settings import settings
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
@@ -111,7 +112,7 @@ def git_history(
 
 
 def open_repository(location: str, cache: Path) -> Path:
-    """A local git folder for a clone, a bundle or a URL; a URL is cloned once, without blobs, into ``cache``."""
+    """A local git folder for a clone, a bundle or a URL; URLs are cloned without blobs into ``cache``."""
     path = Path(location)
     if path.is_dir():
         return path
@@ -170,6 +171,28 @@ def backfill(source: Source, history: History, lake: Lake, recorded_at: datetime
             )
     _write(source, collected, history.read_at, lake, recorded_at, result)
     return result
+
+
+def backfill_source(
+    source_id: str, git: str | None, files: Sequence[Path], since: date | None, until: date | None
+) -> Backfilled:
+    """Find the history, replay it and add it to the lake. Raises HistoryError, or RegistryError."""
+    source, here = find_source(source_id), settings()
+    if files:
+        history = file_history(files)
+    else:
+        location, paths = (
+            git or getattr(source.module, "HISTORY_URL", None),
+            getattr(source.module, "HISTORY_PATHS", ()),
+        )
+        if not location or not paths:
+            raise HistoryError(
+                f"{source_id} is kept in no public git repository; give its dated files with --file"
+            )
+        history = git_history(open_repository(location, here.home / "git"), paths, since, until)
+    lake = Lake(here.lake)
+    lake.prepare()
+    return backfill(source, history, lake, datetime.now(UTC))
 
 
 def _write(

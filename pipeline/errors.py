@@ -1,6 +1,6 @@
 """Everything the pipeline raises on purpose.
 
-AimarketError
+AimarketError (warehouse.errors)
 ├── SourceError              one source failed; every other source and the publication go on
 │   ├── Unreachable          no answer: the name does not resolve, the connection fails
 │   ├── BadStatus            an answer with a status that means no data
@@ -8,13 +8,10 @@ AimarketError
 │   ├── PayloadError         bytes arrived and are not what the source serves: HTML, empty, another shape
 │   └── ParserFault          our own module for the source failed; the bytes are kept for `aimarket replay`
 ├── RegistryError            seed row, module and fixture disagree
-├── HistoryError             a history to backfill from cannot be read
-└── Busy                     another process holds the warehouse
+└── HistoryError             a history to backfill from cannot be read
 """
 
-
-class AimarketError(Exception):
-    """Says what happened, where, and what to do; printed to the user as it is."""
+from warehouse.errors import AimarketError
 
 
 class SourceError(AimarketError):
@@ -47,7 +44,3 @@ class RegistryError(AimarketError):
 
 class HistoryError(AimarketError):
     """A history to backfill from cannot be read."""
-
-
-class Busy(AimarketError):
-    """Another process holds the warehouse."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -10,10 +10,11 @@ import polars as pl
 
 from pipeline.errors import ParserFault, PayloadError, SourceError
 from pipeline.parsing import Context, Parsed, Rows
-from pipeline.registry import Source
+from pipeline.registry import Source, find_source, live_sources
 from warehouse.archive import Archive, Fetch, Outcome
 from warehouse.contracts import CONTRACTS, Conformed, Provenance, conform, without_duplicates
 from warehouse.lake import Lake, count_readings, readings_at, stated_readings, to_spells
+from warehouse.settings import settings
 
 
 @dataclass
@@ -169,3 +170,17 @@ def _day(fetch: Fetch) -> date:
 
 def _name(fetch: Fetch, source: Source) -> str:
     return f"{fetch.started_at:%H%M%S%f}-v{source.module.PARSER_VERSION}"
+
+
+def replay_all(source_ids: Sequence[str], day: date | None = None) -> list[Result]:
+    """Load archived fetches that the present parsers have not read yet; no network."""
+    here = settings()
+    archive, lake = Archive(here.archive), Lake(here.lake)
+    lake.prepare()
+    chosen = [find_source(source_id) for source_id in source_ids] or live_sources()
+    return [
+        load(fetch, source, archive, lake)
+        for source in chosen
+        for fetch in archive.fetches(source.source_id, day)
+        if not is_loaded(fetch, source, lake)
+    ]

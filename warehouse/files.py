@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+
+from filelock import FileLock, Timeout
+
+from warehouse.errors import Held
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -35,3 +40,17 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``; the system lets go of it when the process ends, however it ends.
+
+    Raises Held at once where another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout as error:
+        raise Held(f"another process is at work here ({path}); wait for it to end") from error

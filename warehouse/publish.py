@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import duckdb
 
+from warehouse.errors import NoRelease, PublicationRefused
 from warehouse.files import sync, write_file
 
 PUBLISHED_SCHEMAS: Final = ("core", "marts", "ops")
@@ -29,10 +30,6 @@ STORAGE_VERSION: Final = "v1.0.0"
 LARGEST_LOSS_OF_ROWS: Final = 0.25
 """A table that loses more than this share of its rows against the last release stops publication."""
 KEPT_RELEASES: Final = 30
-
-
-class PublicationRefused(Exception):
-    """The audit found something red; the last release stays. Lists every finding."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +78,9 @@ def audit(build: Path, dbt_results: Path, last: Release | None) -> list[Finding]
 
 
 def publish(
-    build: Path, dbt_results: Path, releases: Path, pointer: Path, versions: dict[str, str], as_of: datetime
+    build: Path, dbt_results: Path, releases: Path, pointer: Path, versions: dict[str, str]
 ) -> Release:
-    """Audit ``build`` and make it the current release. Raises PublicationRefused and changes nothing on red."""
+    """Audit ``build`` and make it the current release; on red raise PublicationRefused and change nothing."""
     last = current_release(releases, pointer)
     findings = audit(build, dbt_results, last)
     red = [finding for finding in findings if not finding.is_ok]
@@ -96,7 +93,7 @@ def publish(
     manifest = {
         "release_id": release_id,
         "created_at": datetime.now(UTC).isoformat(),
-        "as_of": as_of.isoformat(),
+        "as_of": json.loads(dbt_results.read_text())["args"]["vars"]["as_of"],
         **versions,
         "duckdb_version": duckdb.__version__,
         "storage_version": STORAGE_VERSION,
@@ -132,18 +129,18 @@ def current_release(releases: Path, pointer: Path) -> Release | None:
 
 
 def rollback(releases: Path, pointer: Path, release_id: str | None = None) -> Release:
-    """Point to an earlier release: the named one, or the one before the current. Raises LookupError."""
+    """Point to an earlier release: the named one, or the one before the current. Raises NoRelease."""
     known = all_releases(releases)
     current = current_release(releases, pointer)
     if release_id is None:
         earlier = [release for release in known if current and release.release_id < current.release_id]
         if not earlier:
-            raise LookupError("there is no earlier release to go back to")
+            raise NoRelease("there is no earlier release to go back to")
         chosen = earlier[-1]
     else:
         named = [release for release in known if release.release_id == release_id]
         if not named:
-            raise LookupError(f"no release {release_id}; `aimarket releases` lists them")
+            raise NoRelease(f"no release {release_id}; `aimarket releases` lists them")
         chosen = named[0]
     _point(pointer, chosen.path)
     return chosen

@@ -11,11 +11,8 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.errors import NoRelease
 from warehouse.settings import settings
-
-
-class NoRelease(Exception):
-    """Nothing was published yet."""
 
 
 def connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,53 @@
+# The two commands a newcomer needs are `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint types sql-lint pytest bench lock dev clean
+
+run: .venv/run ## Install the locked dependencies, then fetch, build, publish and report
+	$(BIN)/aimarket run
+
+test: .venv/dev lint types sql-lint pytest ## Everything CI runs
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev
+	$(BIN)/mypy
+
+sql-lint: .venv/dev
+	$(BIN)/sqlfluff lint --disable-progress-bar sql/models sql/macros sql/tests
+
+pytest: .venv/dev
+	$(BIN)/pytest -n auto
+
+bench: .venv/dev ## Print the benchmark tables
+	$(BIN)/python -m bench
+
+dev: .venv/run ## Dagster's web page
+	$(BIN)/aimarket dev
+
+lock: .venv/uv ## Resolve the dependencies again
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group dev --group bench -o requirements-dev.lock
+
+clean:
+	rm -rf .venv sql/target sql/logs
+
+.venv/uv:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q 'uv>=0.5'
+	touch $@
+
+.venv/run: .venv/uv requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	touch $@
+
+.venv/dev: .venv/uv requirements-dev.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	touch $@ .venv/run

@@ -1,0 +1,106 @@
+"""Every live source as an asset of its own; one step fetches them side by side.
+
+One step for all, because fetching is waiting: a process per source costs seconds of CPU each. A source that
+fails shows a failed check and no materialization; it fails neither the step nor the others.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from pipeline.fetching import fetch_all, is_due
+from pipeline.loading import Result
+from pipeline.progress import Progress
+from pipeline.registry import Source, live_sources
+from warehouse.lake import Lake
+from warehouse.settings import settings
+
+FIRST_DAY = "2026-11-21"
+"""Day from which live readings exist; what came before is history and has no partition."""
+DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)
+
+
+class FetchConfig(dg.Config):
+    """``again``: fetch also what has a good reading today."""
+
+    again: bool = False
+
+
+def asset_key(source: Source) -> dg.AssetKey:
+    return dg.AssetKey(["sources", source.source_id])
+
+
+def _spec(source: Source) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        asset_key(source),
+        description=f"{source.publisher}: {', '.join(source.contracts)}. {source.license}",
+        group_name="sources",
+        kinds={"python", "parquet"},
+        partitions_def=DAYS,
+        skippable=True,
+        metadata={"url": dg.MetadataValue.url(source.url), "redistribution": source.redistribution},
+    )
+
+
+def _checks(source: Source) -> list[dg.AssetCheckSpec]:
+    key = asset_key(source)
+    return [
+        dg.AssetCheckSpec("fetched", asset=key, description="The source answered and could be read."),
+        dg.AssetCheckSpec(
+            "enough_rows",
+            asset=key,
+            description=f"At least {source.smallest_row_count} rows, the smallest plausible count.",
+        ),
+    ]
+
+
+@dg.multi_asset(
+    name="fetch_sources",
+    specs=[_spec(source) for source in live_sources()],
+    check_specs=[check for source in live_sources() for check in _checks(source)],
+    can_subset=True,
+)
+def fetch_sources(
+    context: dg.AssetExecutionContext, config: FetchConfig, progress: dg.ResourceParam[Progress]
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Fetch and load the selected sources that are due today."""
+    wanted = [source for source in live_sources() if asset_key(source) in context.selected_asset_keys]
+    lake, now = Lake(settings().lake), datetime.now(UTC)
+    due = [source for source in wanted if config.again or is_due(source, lake, now)]
+    context.log.info("%d of %d sources are due", len(due), len(wanted))
+    progress.begin_fetch([source.source_id for source in due])
+    by_id = {source.source_id: source for source in due}
+    for result in fetch_all(due, settings(), progress.step):
+        progress.finish(result)
+        yield from _report(by_id[result.source_id], result)
+
+
+def _report(source: Source, result: Result) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    key = asset_key(source)
+    yield dg.AssetCheckResult(
+        check_name="fetched",
+        asset_key=key,
+        passed=result.is_good,
+        metadata={"error": result.error} if result.error else {},
+    )
+    if not result.is_good:
+        return
+    yield dg.AssetCheckResult(
+        check_name="enough_rows",
+        asset_key=key,
+        passed=result.rows >= source.smallest_row_count,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"rows": result.rows, "smallest_plausible": source.smallest_row_count},
+    )
+    yield dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            "outcome": result.outcome,
+            "rows": result.rows,
+            "rejects": result.rejects,
+            "bytes": result.body_bytes,
+            "requests": result.request_count,
+            "seconds": result.seconds,
+        },
+    )

@@ -1,0 +1,93 @@
+"""Every dbt model as an asset, its tests as checks. dbt writes the private build file, nobody else."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from pipeline.assets.fetch import asset_key
+from pipeline.progress import Progress
+from pipeline.registry import live_sources
+from warehouse.files import exclusive
+from warehouse.settings import DBT_PROJECT, HISTORY, settings
+
+PROJECT = DbtProject(project_dir=DBT_PROJECT, profiles_dir=DBT_PROJECT)
+
+
+class BuildConfig(dg.Config):
+    """``as_of``: build as known at that UTC instant (ISO 8601); empty for now."""
+
+    as_of: str = ""
+
+
+class Translator(DagsterDbtTranslator):
+    """Draws the line from the sources to the staging model of their contract."""
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        contract = unique_id.rpartition(".")[2].removeprefix("stg_")
+        feeding = [asset_key(source) for source in live_sources() if contract in source.contracts]
+        return spec.merge_attributes(deps=feeding)
+
+
+def manifest_path() -> Path:
+    """The project's manifest, parsed again where a file of the project is newer."""
+    manifest = PROJECT.manifest_path
+    watched = [path for path in DBT_PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv")]
+    watched = [path for path in watched if "target" not in path.parts]
+    if not manifest.exists() or manifest.stat().st_mtime < max(path.stat().st_mtime for path in watched):
+        _prepare_environment()
+        PROJECT.preparer.prepare(PROJECT)
+    return manifest
+
+
+@dbt_assets(
+    manifest=manifest_path(), project=PROJECT, dagster_dbt_translator=Translator(), name="build_models"
+)
+def build_models(
+    context: dg.AssetExecutionContext,
+    config: BuildConfig,
+    dbt: DbtCliResource,
+    progress: dg.ResourceParam[Progress],
+) -> Iterator[Any]:
+    """`dbt build` into the private file; its results are kept for the publication's audit."""
+    build = settings().build
+    build.parent.mkdir(parents=True, exist_ok=True)
+    results = dbt_results_path()
+    as_of = config.as_of or datetime.now(UTC).isoformat()
+    with exclusive(build.with_suffix(".lock")):
+        results.unlink(missing_ok=True)
+        _prepare_environment()
+        invocation = dbt.cli(
+            ["build", "--vars", json.dumps({"as_of": as_of})],
+            context=context,
+            target_path=build.parent / "target",
+            raise_on_error=True,
+        )
+        progress.begin_build(len(invocation.manifest["nodes"]))
+        try:
+            for event in invocation.stream():
+                progress.advance_build()
+                yield event
+        finally:
+            written = invocation.target_path / "run_results.json"
+            if written.exists():
+                shutil.copyfile(written, results)
+
+
+def dbt_results_path() -> Path:
+    return settings().build.with_name("run_results.json")
+
+
+def _prepare_environment() -> None:
+    """Tell dbt's profile and macros where this process keeps its data."""
+    os.environ["DBT_MARKET_BUILD"] = str(settings().build)
+    os.environ["DBT_MARKET_LAKE"] = str(settings().lake)
+    os.environ["DBT_MARKET_HISTORY"] = str(HISTORY)
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"

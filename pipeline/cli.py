@@ -1,0 +1,294 @@
+"""The command line. Heavy libraries are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from warehouse.errors import AimarketError, BadSettings
+
+app = typer.Typer(
+    name="aimarket",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The warehouse of the AI market: GPU rental prices, token prices, model quality.\n\n"
+    'Start with `aimarket run`; then ask with `aimarket sql "from marts.h100_rental_decline"`. '
+    "Data lives in $AIMARKET_HOME (default: warehouse/data).",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+SourceIds = Annotated[
+    list[str] | None, typer.Argument(help="Source ids; all when none is given.", show_default=False)
+]
+
+
+class SqlFormat(StrEnum):
+    """How `aimarket sql` writes a result."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+@app.command()
+def run(
+    strict: Annotated[bool, typer.Option(help="Exit 1 when any source failed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch every source that is due, build, audit, publish, report, and print where the market stands.
+
+    Without a network the bundled history is built and published all the same; every source then shows as
+    unreachable with the age of its data.
+    """
+    from pipeline.console import RichProgress, emit, show_headline, show_results
+    from pipeline.headline import headline
+    from pipeline.running import run_build, run_fetch
+
+    with _one_at_a_time():
+        with RichProgress(quiet=as_json) as progress:
+            results = run_fetch(progress)
+            release = run_build(progress)
+        told = headline(release)
+    if as_json:
+        emit({"release_id": release.release_id, "results": results, "headline": told})
+    else:
+        show_results(results)
+        show_headline(told, release)
+    _exit_on_failures(strict and results)
+
+
+@app.command()
+def fetch(source: SourceIds = None, as_json: AsJson = False) -> None:
+    """Fetch sources now, also those already read today. Exit 1 when one failed.
+
+    Example: aimarket fetch vastai openrouter_models
+    """
+    from pipeline.console import RichProgress, emit, show_results
+    from pipeline.running import run_fetch
+
+    with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
+        results = run_fetch(progress, source or (), again=True)
+    if as_json:
+        emit(results)
+    else:
+        show_results(results)
+    _exit_on_failures(results)
+
+
+@app.command()
+def build(
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            help="Build as known at that UTC time, into the same release line.",
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build the warehouse from the lake, audit it, publish it and draw the report."""
+    from pipeline.console import RichProgress, emit, show_release
+    from pipeline.running import run_build
+
+    with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
+        release = run_build(progress, as_of.isoformat() + "+00:00" if as_of else "")
+    if as_json:
+        emit(release.manifest)
+    else:
+        show_release(release)
+
+
+@app.command()
+def backfill(
+    source: Annotated[str, typer.Argument(help="Source id whose history is replayed.")],
+    git: Annotated[
+        str | None, typer.Option(help="Clone, bundle or URL of the repository that keeps the file.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option(help="A dated file (also .gz); may be repeated.", exists=True)
+    ] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay every version of a published file through the source's parser, as reconstructed observations.
+
+    Without --git or --file the repository the source itself names is used.
+
+    Example: aimarket backfill models_dev --git ../models.dev --since 2025-06-01
+    """
+    from pipeline.backfill import backfill_source
+    from pipeline.console import emit, show_backfilled
+
+    with _one_at_a_time():
+        done = backfill_source(
+            source, git, file or [], since.date() if since else None, until.date() if until else None
+        )
+    if as_json:
+        emit(done)
+    else:
+        show_backfilled(done)
+
+
+@app.command()
+def replay(
+    source: SourceIds = None,
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only fetches of this UTC day.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Parse archived bytes again, where the parser is newer than what the lake holds. No network."""
+    from pipeline.console import emit, show_results
+    from pipeline.loading import replay_all
+
+    with _one_at_a_time():
+        results = replay_all(source or [], date.date() if date else None)
+    if as_json:
+        emit(results)
+    else:
+        show_results(results)
+    _exit_on_failures(results)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """What is published, and of each source: the last attempt, its error, the age of the data."""
+    from pipeline.console import emit, show_status
+    from pipeline.status import status as read_status
+
+    told = read_status()
+    if as_json:
+        emit(told)
+    else:
+        show_status(told)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="A statement, or - to read it from standard input.")],
+    format: Annotated[SqlFormat, typer.Option(help="How to write the result.")] = SqlFormat.table,
+    output: Annotated[Path | None, typer.Option(help="File to write instead of the screen.")] = None,
+) -> None:
+    """Ask the published warehouse. Read-only: no writes, no other files, no network.
+
+    Example: aimarket sql "select * from marts.h100_rental_decline" --format csv --output h100.csv
+    """
+    import duckdb
+
+    from pipeline.console import write_result
+    from warehouse.errors import BadQuery
+    from warehouse.query import connect, nearest_tables
+
+    if format is SqlFormat.parquet and output is None:
+        raise typer.BadParameter("parquet needs --output FILE")
+    with connect() as connection:
+        try:
+            result = connection.execute(sys.stdin.read() if query == "-" else query)
+            write_result(result, format.value, output)
+        except duckdb.Error as error:
+            near = nearest_tables(connection, str(error))
+            raise BadQuery(str(error) + (f"\nnearest tables: {', '.join(near)}" if near else "")) from error
+
+
+@app.command()
+def sources(as_json: AsJson = False) -> None:
+    """Every registered source: what it gives, under which licence, how often."""
+    from pipeline.console import emit, show_sources
+    from pipeline.registry import all_sources
+
+    found = list(all_sources().values())
+    if as_json:
+        emit(found)
+    else:
+        show_sources(found)
+
+
+@app.command()
+def report(open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False) -> None:
+    """Draw the current release as one HTML file that needs no network."""
+    from warehouse.report import draw_report
+
+
+    path = draw_report()
+    typer.echo(path)
+    if open_it:
+        typer.launch(path.as_uri())
+
+
+@app.command()
+def releases(as_json: AsJson = False) -> None:
+    """Published releases, newest first; the current one is marked."""
+    from pipeline.console import emit, show_releases
+    from warehouse.publish import all_releases, current_release
+    from warehouse.settings import settings
+
+    here = settings()
+    found = all_releases(here.releases)[::-1]
+    current = current_release(here.releases, here.market)
+    if as_json:
+        emit([release.manifest | {"is_current": release == current} for release in found])
+    else:
+        show_releases(found, current)
+
+
+@app.command()
+def rollback(
+    release_id: Annotated[
+        str | None, typer.Argument(help="Release to go back to; the one before by default.")
+    ] = None,
+) -> None:
+    """Point readers to an earlier release."""
+    from warehouse.publish import rollback as point_back
+    from warehouse.settings import settings
+
+    here = settings()
+    with _one_at_a_time():
+        chosen = point_back(here.releases, here.market, release_id)
+    typer.echo(f"market.duckdb now points to {chosen.release_id}")
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000) -> None:
+    """Dagster's web page on this project: the graph, runs, checks and schedules."""
+    import os
+
+    from pipeline.running import dagster_home
+    from warehouse.settings import REPOSITORY
+
+    os.environ["DAGSTER_HOME"] = dagster_home()
+    os.chdir(REPOSITORY)
+    os.execvp(str(Path(sys.executable).with_name("dagster")), ["dagster", "dev", "--port", str(port)])
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Hold the run lock: whoever comes second is told so."""
+    from warehouse.files import exclusive
+    from warehouse.settings import settings
+
+    with exclusive(settings().home / "run.lock"):
+        yield
+
+
+def _exit_on_failures(results: Any) -> None:
+    if any(not result.is_good for result in results or ()):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of the console script: 0 ok, 1 failed, 2 wrong usage, an unknown setting included."""
+    try:
+        app()
+    except AimarketError as error:
+        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        sys.exit(2 if isinstance(error, BadSettings) else 1)

@@ -1,0 +1,277 @@
+"""What the command line shows: tables for people, JSON for machines, progress while it works."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.progress import Progress
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipeline.backfill import Backfilled
+    from pipeline.headline import Headline
+    from pipeline.loading import Result
+    from pipeline.registry import Source
+    from pipeline.status import Status
+    from warehouse.publish import Release
+
+OUT = Console()
+ERR = Console(stderr=True)
+NEXT_COMMANDS = (
+    'aimarket sql "from marts.h100_rental_decline"',
+    "aimarket status",
+    "aimarket report --open",
+)
+
+
+class RichProgress(Progress):
+    """One line per source while fetching, one bar while building. Silent where nobody watches."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        super().__init__()
+        self._bars = Bars(
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[step]}"),
+            TimeElapsedColumn(),
+            console=ERR,
+            disable=quiet or not ERR.is_terminal,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def begin_fetch(self, source_ids: Sequence[str]) -> None:
+        for source_id in source_ids:
+            self._tasks[source_id] = self._bars.add_task(source_id, total=None, step="waiting")
+
+    def step(self, source_id: str, step: str) -> None:
+        self._bars.update(self._tasks[source_id], step=step)
+
+    def finish(self, result: Result) -> None:
+        super().finish(result)
+        self._bars.update(self._tasks[result.source_id], total=1, completed=1, step=result.outcome)
+
+    def begin_build(self, node_count: int) -> None:
+        self._tasks["dbt"] = self._bars.add_task("models and tests", total=node_count, step="building")
+
+    def advance_build(self) -> None:
+        self._bars.advance(self._tasks["dbt"])
+
+
+def emit(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, default=_plain, indent=1, allow_nan=False) + "\n")
+
+
+def show_results(results: Sequence[Result]) -> None:
+    if not results:
+        OUT.print("Every source was already read today.")
+        return
+    table = _table("source", "outcome", "rows", "rejects", "MB", "seconds", "error")
+    for result in sorted(results, key=lambda result: (result.is_good, result.source_id)):
+        table.add_row(
+            result.source_id,
+            Text(result.outcome, style="green" if result.is_good else "red"),
+            f"{result.rows:,}",
+            f"{result.rejects:,}",
+            f"{result.body_bytes / 1e6:.1f}",
+            f"{result.seconds:.1f}",
+            Text(result.error),
+        )
+    OUT.print(table)
+
+
+def show_release(release: Release) -> None:
+    tables = release.manifest["tables"]
+    rows = sum(table["rows"] for table in tables.values())
+    OUT.print(f"Published release {release.release_id}: {len(tables)} tables, {rows:,} rows, {release.path}")
+
+
+def show_headline(headline: Headline, release: Release) -> None:
+    show_release(release)
+    for section in headline.sections:
+        OUT.print()
+        OUT.print(Text(section.title, style="bold"))
+        if section.rows:
+            _print_rows(section.columns, section.rows)
+        else:
+            OUT.print(Text(section.when_empty, style="dim"))
+    OUT.print("\nTry next:")
+    for command in NEXT_COMMANDS:
+        OUT.print(Text(f"  {command}", style="cyan"))
+
+
+def show_status(status: Status) -> None:
+    OUT.print(f"Release: {status.release_id or 'none yet'}; data: {status.home}")
+    table = _table("source", "last attempt", "outcome", "rows", "rejects", "last reading", "age", "error")
+    for source in status.sources:
+        is_good = source.outcome in ("complete", "unchanged")
+        table.add_row(
+            source.source_id,
+            _cell(source.attempted_at),
+            Text(
+                source.outcome, style="green" if is_good else "red" if source.outcome == "failed" else "dim"
+            ),
+            _cell(source.rows),
+            _cell(source.rejects),
+            _cell(source.last_reading_at),
+            "" if source.age_days is None else f"{source.age_days:,.1f} d",
+            Text(source.error),
+        )
+    OUT.print(table)
+
+
+def show_sources(sources: Sequence[Source]) -> None:
+    table = _table("source", "kind", "gives", "publisher", "licence", "redistribution", "every")
+    for source in sources:
+        table.add_row(
+            source.source_id,
+            source.kind,
+            ", ".join(source.contracts),
+            source.publisher,
+            source.license,
+            source.redistribution,
+            f"{source.cadence_days} d" if source.cadence_days else "",
+        )
+    OUT.print(table)
+
+
+def show_releases(releases: Sequence[Release], current: Release | None) -> None:
+    table = _table("", "release", "as of", "rows", "MB", "file")
+    for release in releases:
+        table.add_row(
+            "*" if release == current else "",
+            release.release_id,
+            release.manifest["as_of"][:19],
+            f"{sum(table['rows'] for table in release.manifest['tables'].values()):,}",
+            f"{release.manifest['bytes'] / 1e6:.1f}",
+            release.path.name,
+        )
+    OUT.print(table)
+
+
+def show_backfilled(done: Backfilled) -> None:
+    span = (
+        f"{done.first_read_at:%Y-%m-%d} to {done.last_read_at:%Y-%m-%d}"
+        if done.first_read_at
+        else "no reading"
+    )
+    OUT.print(
+        f"{done.source_id}: {done.versions:,} file versions, {done.readings:,} readings, {span}; "
+        f"{done.rows:,} rows where something changed, {done.rejects:,} rejects"
+    )
+    if done.failed_versions:
+        OUT.print(f"{len(done.failed_versions)} versions could not be read, for example:")
+        for line in done.failed_versions[:3]:
+            OUT.print(Text(f"  {line}"))
+    OUT.print("Run `aimarket build` to publish it.")
+
+
+def write_result(result: duckdb.DuckDBPyConnection, format: str, output: Path | None) -> None:
+    """Write a query's result as table, csv, json or parquet; to the screen where ``output`` is None."""
+    columns = [column[0] for column in result.description or ()]
+    if format == "parquet":
+        assert output is not None
+        result.pl().write_parquet(output)
+        return
+    rows = result.fetchall()
+    if format == "table" and output is None:
+        _print_rows(columns, rows)
+        OUT.print(Text(f"{len(rows):,} rows", style="dim"))
+        return
+    with output.open("w", encoding="utf-8", newline="") if output else _screen() as target:
+        if format == "json":
+            records = [dict(zip(columns, row, strict=True)) for row in rows]
+            target.write(json.dumps(records, default=_plain, indent=1) + "\n")
+        elif format == "csv":
+            import csv
+
+            writer = csv.writer(target, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows)
+        else:
+            console = Console(file=target, width=200)
+            console.print(_rows_table(columns, rows))
+
+
+class _screen:
+    """Standard output that a with-block does not close."""
+
+    def __enter__(self) -> Any:
+        return sys.stdout
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.flush()
+
+
+def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    OUT.print(_rows_table(columns, rows))
+
+
+def _rows_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(Text(column), overflow="fold")
+    return table
+
+
+def _cell(value: Any) -> Text:
+    """A value as text; vendor names are shown as they are, never read as markup."""
+    match value:
+        case None:
+            return Text("")
+        case float():
+            return Text(f"{value:.6g}")
+        case Decimal():
+            return Text(format(value.normalize(), "f"))
+        case datetime():
+            return Text(f"{value:%Y-%m-%d %H:%M}")
+        case _:
+            return Text(str(value))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return float(value)
+        case datetime() | date():
+            return value.isoformat()
+        case Path():
+            return str(value)
+        case Mapping():
+            return dict(value)
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {name: item for name, item in asdict(value).items() if not name.startswith("_")}
+        case _:
+            return str(value)
