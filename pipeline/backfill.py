@@ -174,9 +174,17 @@ def backfill(source: Source, history: History, lake: Lake, recorded_at: datetime
 
 
 def backfill_source(
-    source_id: str, git: str | None, files: Sequence[Path], since: date | None, until: date | None
+    source_id: str,
+    git: str | None = None,
+    files: Sequence[Path] = (),
+    since: date | None = None,
+    until: date | None = None,
+    into: Path | None = None,
 ) -> Backfilled:
-    """Find the history, replay it and add it to the lake. Raises HistoryError, or RegistryError."""
+    """Find the history, replay it and add it to the lake, or to another folder laid out like it.
+
+    Raises HistoryError where there is no history to be read, RegistryError for an unknown source.
+    """
     source, here = find_source(source_id), settings()
     if files:
         history = file_history(files)
@@ -190,8 +198,7 @@ def backfill_source(
                 f"{source_id} is kept in no public git repository; give its dated files with --file"
             )
         history = git_history(open_repository(location, here.home / "git"), paths, since, until)
-    lake = Lake(here.lake)
-    lake.prepare()
+    lake = Lake(into or here.lake)
     return backfill(source, history, lake, datetime.now(UTC))
 
 

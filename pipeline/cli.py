@@ -118,6 +118,9 @@ def backfill(
     ] = None,
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Write there instead of the lake, e.g. warehouse/history.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay every version of a published file through the source's parser, as reconstructed observations.
@@ -131,7 +134,7 @@ def backfill(
 
     with _one_at_a_time():
         done = backfill_source(
-            source, git, file or [], since.date() if since else None, until.date() if until else None
+            source, git, file or [], since.date() if since else None, until.date() if until else None, into
         )
     if as_json:
         emit(done)
@@ -217,7 +220,6 @@ def sources(as_json: AsJson = False) -> None:
 def report(open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False) -> None:
     """Draw the current release as one HTML file that needs no network."""
     from warehouse.report import draw_report
-
 
     path = draw_report()
     typer.echo(path)
