@@ -1,27 +1,21 @@
 """The release and what is drawn from it."""
 
 from importlib.metadata import version
-from pathlib import Path
 
 import dagster as dg
-from warehouse.report import write_report
+import yaml
+from warehouse.report import draw_report
 
 from pipeline.assets.transform import build_models, dbt_results_path
-from warehouse.errors import NoRelease
 from warehouse.files import exclusive
-from warehouse.publish import current_release, publish
-from warehouse.query import connect
-from warehouse.settings import settings
-
-METHODOLOGY_VERSION = "0.1"
-"""Of docs/methodology.md; changes whenever a published number could."""
-
+from warehouse.publish import publish
+from warehouse.settings import DBT_PROJECT, settings
 
 @dg.asset(deps=[build_models], group_name="release", kinds={"duckdb"})
 def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Audit the build and make it the current release."""
     here = settings()
-    versions = {"code_version": version("aimarket"), "methodology_version": METHODOLOGY_VERSION}
+    versions = {"code_version": version("aimarket"), "methodology_version": _methodology_version()}
     with exclusive(here.build.with_suffix(".lock")):
         published = publish(here.build, dbt_results_path(), here.releases, here.market, versions)
     context.log.info("published %s", published.release_id)
@@ -44,12 +38,7 @@ def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
 
 
-def draw_report() -> Path:
-    """Write the report of the current release. Raises NoRelease where there is none."""
-    here = settings()
-    current = current_release(here.releases, here.market)
-    if current is None:
-        raise NoRelease(f"{here.market} does not exist; `aimarket run` builds and publishes it")
-    with connect(current.path) as connection:
-        write_report(connection, current.manifest, here.report)
-    return here.report
+def _methodology_version() -> str:
+    """Of docs/methodology.md; stated once, where SQL can read it too."""
+    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    return str(project["vars"]["methodology_version"])

@@ -1,0 +1,1 @@
+"""Benchmarks: printed tables of ratios against a rival or a limit measured in the same run. Never a test."""

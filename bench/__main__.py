@@ -1,0 +1,35 @@
+"""`python -m bench [part ...]` prints the tables; parts: load, backfill, run, start. All when none is named.
+
+Exit code 1 when a ratio is over its limit.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from bench import backfill, load, run, start
+from bench.table import Row, show
+
+PARTS: dict[str, Callable[[], list[Row]]] = {
+    "load": load.measure,
+    "backfill": backfill.measure,
+    "run": run.measure,
+    "start": start.measure,
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - set(PARTS)
+    if unknown:
+        print(f"no part {', '.join(sorted(unknown))}; known are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    is_good = True
+    for name in names or PARTS:
+        rows = PARTS[name]()
+        show(name, rows)
+        is_good &= all(row.is_good for row in rows)
+    return 0 if is_good else 1
+
+
+sys.exit(main(sys.argv[1:]))
