@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import subprocess
 import tempfile
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +70,8 @@ def git_history(
 ) -> History:
     """Every version of ``paths`` on the first-parent line of a repository's HEAD, oldest first.
 
-    A reading is a commit that touched one of them. Costs one `git log` and one `git cat-file --batch`,
+    A reading is a commit that touched one of them, on the days from ``since`` to ``until``; what an earlier
+    commit left in place is part of the first one. Costs one `git log` and one `git cat-file --batch`,
     whatever the number of versions.
     """
     log = _git(
@@ -82,13 +85,9 @@ def git_history(
             "--no-abbrev",
             "--no-renames",
             "--format=%x00%H%x09%ct%x09%s",
-        ]
-        + [
-            f"--{name}={day.isoformat()}T00:00:00Z"
-            for name, day in (("since", since), ("until", until))
-            if day
-        ]
-        + ["--", *paths],
+            "--",
+            *paths,
+        ],
     ).decode("utf-8", "replace")
     read_at: list[datetime] = []
     changes: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
@@ -106,9 +105,15 @@ def git_history(
         for line in filter(None, lines):
             described, path = line.split("\t", 1)
             changes[path].append((number, cited, described.split()[3]))
-    if not read_at:
+    start = bisect_left(read_at, _midnight(since)) if since else 0
+    end = bisect_left(read_at, _midnight(until) + timedelta(days=1)) if until else len(read_at)
+    if start >= end:
         raise HistoryError(f"{repository} holds no commit that touches {', '.join(paths)} in the asked time")
-    return History(_versions(repository, changes, read_at), read_at)
+    return History(_versions(repository, changes, read_at, range(start, end)), read_at[start:end])
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def open_repository(location: str, cache: Path) -> Path:
@@ -121,19 +126,13 @@ def open_repository(location: str, cache: Path) -> Path:
         _git(target, ["fetch", "--quiet", "origin", "+HEAD:refs/heads/backfill"])
         _git(target, ["symbolic-ref", "HEAD", "refs/heads/backfill"])
         return target
+    unfinished = target.with_name(target.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = [] if path.is_file() else ["--filter=blob:none"]
-    _git(
-        target.parent,
-        [
-            "clone",
-            "--quiet",
-            "--bare",
-            *partial,
-            str(path.resolve() if path.is_file() else location),
-            target.name,
-        ],
-    )
+    origin = str(path.resolve() if path.is_file() else location)
+    _git(target.parent, ["clone", "--quiet", "--bare", *partial, origin, unfinished.name])
+    unfinished.rename(target)
     return target
 
 
@@ -235,6 +234,8 @@ def _write(
         result.rows += spells.height
         result.rejects += rejects.height
     readings = pl.concat(all_readings)
+    if readings.is_empty():
+        raise HistoryError(f"{source.source_id}: nothing could be read; {'; '.join(result.failed_versions)}")
     result.readings = readings.select("reading_scope", "read_at").n_unique()
     instants = readings["read_at"].sort().to_list()
     result.first_read_at, result.last_read_at = instants[0], instants[-1]
@@ -249,20 +250,21 @@ def _write(
 
 
 def _versions(
-    repository: Path, changes: dict[str, list[tuple[int, str, str]]], read_at: list[datetime]
+    repository: Path, changes: dict[str, list[tuple[int, str, str]]], read_at: list[datetime], asked: range
 ) -> Iterator[Version]:
+    """The states of each path that one of the ``asked`` readings showed; a deleted file has none."""
     wanted = [
-        (path, number, cited, blob, following)
+        (path, cited, blob, max(number, asked.start), min(following, asked.stop) - 1)
         for path, states in changes.items()
         for (number, cited, blob), following in zip(
             states, [state[0] for state in states[1:]] + [len(read_at)], strict=True
         )
-        if blob.strip("0")
+        if blob.strip("0") and number < asked.stop and following > asked.start
     ]
-    for (path, number, cited, _, following), body in zip(
-        wanted, _blobs(repository, [blob for *_, blob, _ in wanted]), strict=True
+    for (path, cited, _, first, last), body in zip(
+        wanted, _blobs(repository, [blob for _, _, blob, _, _ in wanted]), strict=True
     ):
-        yield Version(body, path, f"git:{cited}:{path}", read_at[number], read_at[following - 1])
+        yield Version(body, path, f"git:{cited}:{path}", read_at[first], read_at[last])
 
 
 def _blobs(repository: Path, blob_ids: list[str]) -> Iterator[bytes]:
@@ -305,7 +307,10 @@ def _bring_missing(repository: Path, blob_ids: list[str]) -> None:
 def _git(folder: Path, arguments: list[str], stdin: str = "", may_fail: bool = False) -> bytes:
     """Output of one git command. Raises HistoryError with git's own words."""
     done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], input=stdin.encode(), capture_output=True, check=False
+        ["git", "-C", str(folder), "-c", "core.quotePath=false", *arguments],
+        input=stdin.encode(),
+        capture_output=True,
+        check=False,
     )
     if done.returncode and not may_fail:
         said = done.stderr.decode("utf-8", "replace").strip()

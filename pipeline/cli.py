@@ -51,12 +51,13 @@ def run(
     """
     from pipeline.console import RichProgress, emit, show_headline, show_results
     from pipeline.headline import headline
-    from pipeline.running import run_build, run_fetch
+    from pipeline.running import Jobs
 
     with _one_at_a_time():
         with RichProgress(quiet=as_json) as progress:
-            results = run_fetch(progress)
-            release = run_build(progress)
+            jobs = Jobs(progress)
+            results = jobs.fetch()
+            release = jobs.build()
         told = headline(release)
     if as_json:
         emit({"release_id": release.release_id, "results": results, "headline": told})
@@ -73,10 +74,10 @@ def fetch(source: SourceIds = None, as_json: AsJson = False) -> None:
     Example: aimarket fetch vastai openrouter_models
     """
     from pipeline.console import RichProgress, emit, show_results
-    from pipeline.running import run_fetch
+    from pipeline.running import Jobs
 
     with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
-        results = run_fetch(progress, source or (), again=True)
+        results = Jobs(progress).fetch(source or (), again=True)
     if as_json:
         emit(results)
     else:
@@ -97,10 +98,10 @@ def build(
 ) -> None:
     """Build the warehouse from the lake, audit it, publish it and draw the report."""
     from pipeline.console import RichProgress, emit, show_release
-    from pipeline.running import run_build
+    from pipeline.running import Jobs
 
     with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
-        release = run_build(progress, as_of.isoformat() + "+00:00" if as_of else "")
+        release = Jobs(progress).build(as_of.isoformat() + "+00:00" if as_of else "")
     if as_json:
         emit(release.manifest)
     else:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from pipeline.status import Status
     from warehouse.publish import Release
 
-OUT = Console()
+WIDTH_OF_FILES = 200
+"""Columns of text where nobody looks at a screen: wide enough that a table keeps its lines."""
+OUT = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 ERR = Console(stderr=True)
 NEXT_COMMANDS = (
     'aimarket sql "from marts.h100_rental_decline"',
@@ -90,6 +92,12 @@ def emit(value: Any) -> None:
 def show_results(results: Sequence[Result]) -> None:
     if not results:
         OUT.print("Every source was already read today.")
+        return
+    if all(result.error_kind == "Unreachable" for result in results):
+        OUT.print(
+            Text(f"No network: none of {len(results)} sources could be reached. What is here was used.")
+        )
+        OUT.print(Text(f"  for example {results[0].source_id}: {results[0].error}", style="dim"))
         return
     table = _table("source", "outcome", "rows", "rejects", "MB", "seconds", "error")
     for result in sorted(results, key=lambda result: (result.is_good, result.source_id)):
@@ -214,7 +222,7 @@ def write_result(result: duckdb.DuckDBPyConnection, format: str, output: Path | 
             writer.writerow(columns)
             writer.writerows(rows)
         else:
-            console = Console(file=target, width=200)
+            console = Console(file=target, width=WIDTH_OF_FILES)
             console.print(_rows_table(columns, rows))
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from pipeline.assets.fetch import fetch_sources
 from pipeline.assets.publish import release, report
-from pipeline.assets.transform import PROJECT, build_models
+from pipeline.assets.transform import DBT, build_models
 from pipeline.progress import Progress
 from pipeline.schedules import build_job, daily_schedules, fetch_job
 
@@ -19,7 +18,7 @@ def definitions(progress: Progress | None = None) -> dg.Definitions:
         jobs=[fetch_job, build_job],
         schedules=daily_schedules,
         resources={
-            "dbt": DbtCliResource(project_dir=PROJECT, profiles_dir=str(PROJECT.profiles_dir)),
+            "dbt": DBT,
             "progress": progress or Progress(),
         },
         # One process per step costs seconds of CPU each; fetching has its own threads, dbt its own process.

@@ -6,6 +6,7 @@ AimarketError (warehouse.errors)
 │   ├── BadStatus            an answer with a status that means no data
 │   ├── BodyTooLarge         an answer over the cap
 │   ├── PayloadError         bytes arrived and are not what the source serves: HTML, empty, another shape
+│   ├── ArchiveDamaged       the archive has lost or spoilt bytes it once received
 │   └── ParserFault          our own module for the source failed; the bytes are kept for `aimarket replay`
 ├── RegistryError            seed row, module and fixture disagree
 └── HistoryError             a history to backfill from cannot be read
@@ -32,6 +33,10 @@ class BodyTooLarge(SourceError):
 
 class PayloadError(SourceError):
     """The bytes are not what the source serves."""
+
+
+class ArchiveDamaged(SourceError):
+    """The archive has lost or spoilt bytes it once received."""
 
 
 class ParserFault(SourceError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from datetime import UTC, datetime
 
 import polars as pl
@@ -60,7 +61,8 @@ def fetch(
     outcome: Outcome = "complete"
     error_kind = error_text = ""
     try:
-        source.module.fetch(http)
+        with closing(http):
+            source.module.fetch(http)
     except SourceError as error:
         outcome, error_kind, error_text = "failed", type(error).__name__, str(error)
     except Exception as error:  # noqa: BLE001 - one broken module must not stop the other sources

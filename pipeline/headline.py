@@ -64,7 +64,7 @@ QUERIES = (
             eligible_model_count as "models to choose from"
         from marts.capability_prices_monthly
         where reference_model = 'gpt-4-0314' and usd_per_mtok is not null
-        qualify row_number() over (partition by date_trunc('quarter', price_month) order by price_month desc) = 1
+        qualify price_month = max(price_month) over (partition by date_trunc('quarter', price_month))
         order by price_month
         """,
     ),
@@ -74,16 +74,15 @@ QUERIES = (
         """
         select
             leaderboard as board,
-            score_date as "as of",
-            max(model_raw) filter (where is_leader) as leader,
-            max(score) filter (where is_leader) as score,
-            max(model_raw) filter (where is_open_leader) as "best open model",
-            max(score) filter (where is_open_leader) as "its score",
+            max(score_date) as "as of",
+            arg_max(model_raw, score_date) filter (where is_leader) as leader,
+            arg_max(score, score_date) filter (where is_leader) as score,
+            arg_max(model_raw, score_date) filter (where is_open_leader) as "best open model",
+            arg_max(score, score_date) filter (where is_open_leader) as "its score",
             any_value(score_unit) as unit
         from marts.leaderboard_scores_daily
         where category = 'overall' and metric in ('rating', 'pass_rate_2')
-        group by all
-        qualify row_number() over (partition by leaderboard order by score_date desc) = 1
+        group by leaderboard, board_version
         order by leaderboard
         """,
     ),
@@ -93,7 +92,7 @@ QUERIES = (
         """
         select
             source_id as source,
-            outcome as "last attempt",
+            last_outcome as "last attempt",
             last_reading_at::date as "last reading",
             round(age_days) as "age in days",
             row_count as rows

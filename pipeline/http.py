@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 from pipeline.errors import BadStatus, BodyTooLarge, PayloadError, SourceError, Unreachable
 from warehouse.archive import KEPT_HEADERS, Archive, Exchange, Fetch, without_secrets
@@ -27,7 +27,6 @@ from warehouse.settings import Settings
 
 ATTEMPTS = 3
 RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
-FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 """A vendor that asks for more than this in Retry-After is asked again at the next run instead."""
 CHUNK_BYTES = 1 << 16
@@ -78,6 +77,10 @@ class Http:
             if exchange.sha256 and exchange.status in (200, 304)
         }
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
     def get(
         self,
         url: str,
@@ -106,6 +109,8 @@ class Http:
         url, method = str(request.url), str(request.method)
         sent = body.decode() if isinstance(body, bytes) else str(body)
         known = self._known.get((method, without_secrets(url), sent))
+        if known and not self._archive.holds(known.sha256):
+            known = None
         if known and (etag := known.headers.get("etag")):
             request.headers["If-None-Match"] = etag
         if known and (modified := known.headers.get("last-modified")):
@@ -166,8 +171,8 @@ class Http:
             )
         elif response.status_code != 200:
             failure = BadStatus(f"{label}: status {response.status_code} {response.reason}")
-        elif broken:
-            failure = PayloadError(f"{label}: {broken}")
+        elif broken or not kept:
+            failure = PayloadError(f"{label}: {broken or 'the body is empty'}")
         if failure:
             return _with(base, error=str(failure)), None, failure
         return base, body, None
@@ -179,13 +184,17 @@ class Http:
     def _read(self, response: requests.Response) -> tuple[bytes, str]:
         """Bytes as they came over the wire, and what broke them off."""
         received = bytearray()
+        until = time.monotonic() + self._settings.answer_seconds
         try:
-            while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
+            # One system call at a time: what came before a break is kept, and a trickle is noticed.
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 received += chunk
                 if self._on_progress:
                     self._on_progress(len(chunk))
                 if len(received) > self._limit:
                     break
+                if time.monotonic() > until:
+                    return bytes(received), f"too slow: {len(received)} bytes within the time limit"
         except (HTTPError, OSError) as error:
             return bytes(received), f"the connection dropped after {len(received)} bytes: {_short(error)}"
         return bytes(received), ""
@@ -211,7 +220,7 @@ class Http:
         asked = _retry_after_seconds(exchange.headers.get("retry-after", ""))
         if asked is not None:
             return asked if asked <= LONGEST_PAUSE_SECONDS else None
-        return float(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))
+        return self._settings.retry_pause_seconds * float(2 ** (attempt - 1)) * random.uniform(0.8, 1.2)
 
     def _mirrored(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if not self._settings.mirror_url:
@@ -242,11 +251,13 @@ def _short(error: BaseException) -> str:
     """One line that tells a dropped connection from one that never stood."""
     if _has_cause(error, NameResolutionError):
         return "the name does not resolve"
-    if _has_cause(error, ConnectTimeoutError):
-        return "no connection within the time limit"
     innermost = error
     while (cause := innermost.__cause__ or innermost.__context__) is not None:
         innermost = cause
+    if _has_cause(error, NewConnectionError):
+        return f"no connection: {innermost}"
+    if _has_cause(error, ConnectTimeoutError):
+        return "no connection within the time limit"
     return f"dropped: {type(innermost).__name__}: {innermost}"
 
 

@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
-from pipeline.errors import ParserFault, PayloadError, SourceError
+from pipeline.errors import ArchiveDamaged, ParserFault, PayloadError, SourceError
 from pipeline.parsing import Context, Parsed, Rows
 from pipeline.registry import Source, find_source, live_sources
 from warehouse.archive import Archive, Fetch, Outcome
 from warehouse.contracts import CONTRACTS, Conformed, Provenance, conform, without_duplicates
-from warehouse.lake import Lake, count_readings, readings_at, stated_readings, to_spells
+from warehouse.lake import FETCHES_SCHEMA, Lake, count_readings, readings_at, stated_readings, to_spells
 from warehouse.settings import settings
 
 
@@ -78,22 +78,34 @@ def load(fetch: Fetch, source: Source, archive: Archive, lake: Lake) -> Result:
         "row_count": result.rows,
         "rejected_count": result.rejects,
     }
-    lake.add("fetches", fetch.source_id, _day(fetch), _name(fetch, source), pl.DataFrame([row]))
+    attempt = pl.DataFrame([row], FETCHES_SCHEMA)
+    lake.add("fetches", fetch.source_id, _day(fetch), _name(fetch, source), attempt)
     return result
 
 
 def parse(source: Source, body: bytes, context: Context) -> Parsed:
-    """Run the source's parser. Raises PayloadError, or ParserFault where the parser itself breaks."""
+    """Run the source's parser on a body that is there. Raises PayloadError, or ParserFault if it breaks."""
     place = context.url or context.path
+    if not body.strip():
+        raise PayloadError(f"{place}: the body is empty")
     try:
-        return source.module.parse(body, context)
+        parsed = source.module.parse(body, context)
     except PayloadError as error:
         raise PayloadError(f"{place}: {error}") from error
     except Exception as error:
+        raise _fault(source, place, error) from error
+    if not_promised := sorted(set(parsed) - set(source.contracts)):
         raise ParserFault(
-            f"{place}: pipeline/sources/{source.source_id}.py failed with {type(error).__name__}: {error}; "
-            f"the bytes are kept, run `aimarket replay {source.source_id}` once it is mended"
-        ) from error
+            f"{place}: {source.source_id} gives {not_promised}, which its seed row does not name"
+        )
+    return parsed
+
+
+def _fault(source: Source, place: str, error: Exception) -> ParserFault:
+    return ParserFault(
+        f"{place}: pipeline/sources/{source.source_id}.py failed with {type(error).__name__}: {error}; "
+        f"the bytes are kept, run `aimarket replay {source.source_id}` once it is mended"
+    )
 
 
 def _read(
@@ -119,10 +131,18 @@ def _read(
             parser_version=source.module.PARSER_VERSION,
             reading_scope=exchange.scope,
         )
-        parsed = parse(source, archive.get(exchange.sha256), context)
+        try:
+            body = archive.get(exchange.sha256)
+        except (FileNotFoundError, ValueError) as error:
+            raise ArchiveDamaged(f"{exchange.url}: {error}") from error
+        parsed = parse(source, body, context)
         for contract in source.contracts:
-            frame = parsed.get(contract, Rows(contract)).frame()
-            yield contract, exchange.scope, conform(CONTRACTS[contract], frame, provenance)
+            try:
+                frame = parsed.get(contract, Rows(contract)).frame()
+                conformed = conform(CONTRACTS[contract], frame, provenance)
+            except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+                raise _fault(source, exchange.url, error) from error
+            yield contract, exchange.scope, conformed
 
 
 def _write(

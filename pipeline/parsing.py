@@ -18,9 +18,12 @@ import msgspec
 import polars as pl
 
 from pipeline.errors import PayloadError
-from warehouse.contracts import CONTRACTS
+from warehouse.contracts import CONTRACTS, MONEY
 
 T = TypeVar("T")
+
+LARGEST_EXPONENT = 30
+"""Power of ten beyond every price and count; 1e999999999 as an integer would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,6 @@ class Rows:
 Parsed = Mapping[str, Rows]
 """Contract name to rows: what every parser returns."""
 
-Frames = Mapping[str, Any]
-
 
 def decode(body: bytes, shape: type[T]) -> T:
     """Decode a JSON payload into ``shape``. Raises PayloadError saying what came instead."""
@@ -79,7 +80,7 @@ def decode(body: bytes, shape: type[T]) -> T:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
         raise PayloadError(f"the JSON has another shape: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PayloadError(f"not JSON: {error}; the body starts {_start(body)}") from error
 
 
@@ -89,7 +90,7 @@ def decode_each(raws: Iterable[msgspec.Raw], shape: type[T]) -> Iterator[tuple[i
     for position, raw in enumerate(raws):
         try:
             yield position, decoder.decode(raw), ""
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             yield position, None, str(error)
 
 
@@ -106,20 +107,28 @@ def read_csv(body: bytes, required: Iterable[str]) -> Iterator[tuple[int, dict[s
     if text.lstrip()[:1] in ("<", "{"):
         raise PayloadError(f"not CSV; the body starts {_start(body)}")
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = set(required) - set(reader.fieldnames or ())
-    if missing:
-        raise PayloadError(f"the CSV has no column {', '.join(sorted(missing))}; it has {reader.fieldnames}")
-    for row in reader:
-        yield reader.line_num, {name: value for name, value in row.items() if isinstance(value, str)}
+    try:
+        missing = set(required) - set(reader.fieldnames or ())
+        if missing:
+            raise PayloadError(
+                f"the CSV has no column {', '.join(sorted(missing))}; it has {reader.fieldnames}"
+            )
+        for row in reader:
+            yield reader.line_num, {name: value for name, value in row.items() if isinstance(value, str)}
+    except csv.Error as error:
+        raise PayloadError(f"not CSV at line {reader.line_num}: {error}") from error
 
 
 def decimal(text: str) -> Decimal | None:
-    """A finite decimal from a vendor's text (`$` and thousands commas allowed), or None where it is none."""
+    """A decimal from a vendor's text (`$` and thousands commas allowed), or None where it is none.
+
+    Infinite, undefined and absurdly large or small ones are none: see LARGEST_EXPONENT.
+    """
     try:
         value = Decimal(text.strip().removeprefix("$").replace(",", ""))
     except InvalidOperation:
         return None
-    return value if value.is_finite() else None
+    return value if value.is_finite() and abs(value.adjusted()) <= LARGEST_EXPONENT else None
 
 
 def usd_per_mtok(usd_per_token: Decimal) -> Decimal:
@@ -128,11 +137,17 @@ def usd_per_mtok(usd_per_token: Decimal) -> Decimal:
 
 
 def _series(name: str, values: list[Any], dtype: Any) -> pl.Series:
-    if any(isinstance(value, Decimal) for value in values):
-        return pl.Series(name, [None if v is None else format(v, "f") for v in values], pl.String)
-    if dtype is not None and not any(isinstance(value, str) for value in values):
-        return pl.Series(name, values, dtype, strict=False)
-    return pl.Series(name, [None if v is None else str(v) for v in values], pl.String)
+    """One column. Values that do not fit its type travel as text, for `conform` to judge one by one."""
+    if dtype == MONEY and any(isinstance(value, float) for value in values):
+        raise TypeError(f"{name} is money and came as float; hand over the vendor's text or a Decimal")
+    # A number for a date would be taken for days or microseconds since 1970.
+    foreign = (str, Decimal, int, float) if dtype is not None and dtype.is_temporal() else (str, Decimal)
+    if dtype is not None and not any(isinstance(value, foreign) for value in values):
+        try:
+            return pl.Series(name, values, dtype)
+        except (TypeError, OverflowError, pl.exceptions.InvalidOperationError):
+            pass
+    return pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
 
 
 def _require_content(body: bytes) -> None:

@@ -63,18 +63,25 @@ class Source:
 @lru_cache(maxsize=1)
 def all_sources() -> dict[str, Source]:
     """Every registered source by id, in seed order. Raises RegistryError."""
-    with SEED.open(encoding="utf-8", newline="") as seed:
-        found = [_source(row) for row in csv.DictReader(seed)]
-    listed = {source.source_id for source in found}
-    if len(listed) != len(found):
-        raise RegistryError(f"{SEED.name} names a source twice")
+    found = read_seed(SEED)
     modules = {path.stem for path in Path(sources.__path__[0]).glob("*.py")} - {"__init__"}
-    if listed != modules:
+    if set(found) != modules:
         raise RegistryError(
-            f"{SEED.name} and pipeline/sources disagree: no module for {sorted(listed - modules) or 'none'}, "
-            f"no row for {sorted(modules - listed) or 'none'}"
+            f"{SEED.name} and pipeline/sources disagree: "
+            f"no module for {sorted(set(found) - modules) or 'none'}, "
+            f"no row for {sorted(modules - set(found)) or 'none'}"
         )
-    return {source.source_id: source for source in found}
+    return found
+
+
+def read_seed(seed: Path) -> dict[str, Source]:
+    """The rows of a sources seed by id, whether or not they have modules. Raises RegistryError."""
+    with seed.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = {row["source_id"]: _source(row) for row in rows}
+    if len(found) != len(rows):
+        raise RegistryError(f"{seed.name} names a source twice")
+    return found
 
 
 def live_sources() -> list[Source]:

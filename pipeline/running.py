@@ -1,15 +1,22 @@
-"""The jobs of pipeline.definitions in this process: what the command line calls."""
+"""The jobs of pipeline.definitions in this process: what the command line calls.
+
+The instance is ephemeral: a database commit per event would cost as much as the build itself. What a run
+leaves behind is in the archive, the lake and the releases; `aimarket dev` remembers the runs it starts.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
 from pipeline.assets.fetch import asset_key
 from pipeline.definitions import definitions
+from pipeline.errors import RegistryError
 from pipeline.loading import Result
 from pipeline.progress import Progress
 from pipeline.registry import find_source
@@ -17,42 +24,51 @@ from warehouse.errors import AimarketError
 from warehouse.publish import Release, current_release
 from warehouse.settings import settings
 
-
-def run_fetch(progress: Progress, source_ids: Sequence[str] = (), again: bool = False) -> list[Result]:
-    """Fetch the named sources, or all live ones, for today. A source that fails is in the results."""
-    selection = [asset_key(find_source(source_id)) for source_id in source_ids] or None
-    with _instance() as instance:
-        definitions(progress).resolve_job_def("fetch").execute_in_process(
-            instance=instance,
-            partition_key=datetime.now(UTC).date().isoformat(),
-            asset_selection=selection,
-            run_config={"ops": {"fetch_sources": {"config": {"again": again}}}},
-        )
-    return progress.results
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
-def run_build(progress: Progress, as_of: str = "") -> Release:
-    """Build, audit, publish and report. Raises AimarketError with what stopped it."""
-    with _instance() as instance:
-        done = (
-            definitions(progress)
-            .resolve_job_def("build")
-            .execute_in_process(
+class Jobs:
+    """The two jobs, sharing one set of definitions."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        _log().unlink(missing_ok=True)
+        self._definitions = definitions(progress)
+
+    def fetch(self, source_ids: Sequence[str] = (), again: bool = False) -> list[Result]:
+        """Fetch the named sources, or all live ones, for today. A source that fails is in the results."""
+        chosen = [find_source(source_id) for source_id in source_ids]
+        if history := [source.source_id for source in chosen if not source.is_live]:
+            raise RegistryError(
+                f"{', '.join(history)}: a frozen history, nothing to fetch; see `aimarket backfill`"
+            )
+        with dg.DagsterInstance.ephemeral() as instance, _quiet():
+            self._definitions.resolve_job_def("fetch").execute_in_process(
+                instance=instance,
+                partition_key=datetime.now(UTC).date().isoformat(),
+                asset_selection=[asset_key(source) for source in chosen] or None,
+                run_config=QUIET | {"ops": {"fetch_sources": {"config": {"again": again}}}},
+            )
+        return self._progress.results
+
+    def build(self, as_of: str = "") -> Release:
+        """Build, audit, publish and report. Raises AimarketError with what stopped it."""
+        with dg.DagsterInstance.ephemeral() as instance, _quiet():
+            done = self._definitions.resolve_job_def("build").execute_in_process(
                 instance=instance,
                 raise_on_error=False,
-                run_config={"ops": {"build_models": {"config": {"as_of": as_of}}}},
+                run_config=QUIET | {"ops": {"build_models": {"config": {"as_of": as_of}}}},
             )
-        )
-    if not done.success:
-        raise AimarketError(_why(done))
-    published = current_release(settings().releases, settings().market)
-    if published is None:
-        raise AimarketError("the build succeeded but nothing is published")
-    return published
+        if not done.success:
+            raise AimarketError(f"{_why(done)}\nsee {_log()}")
+        published = current_release(settings().releases, settings().market)
+        if published is None:
+            raise AimarketError("the build succeeded but nothing is published")
+        return published
 
 
 def dagster_home() -> str:
-    """Where runs and schedules are remembered; the same for the command line and `aimarket dev`."""
+    """Where `aimarket dev` remembers runs and schedules."""
     home = settings().home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     configuration = home / "dagster.yaml"
@@ -61,9 +77,17 @@ def dagster_home() -> str:
     return str(home)
 
 
-def _instance() -> dg.DagsterInstance:
-    os.environ["DAGSTER_HOME"] = dagster_home()
-    return dg.DagsterInstance.get()
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' running commentary in a file: the screen belongs to the progress display."""
+    logging.getLogger("dagster").setLevel(logging.ERROR)
+    _log().parent.mkdir(parents=True, exist_ok=True)
+    with _log().open("a", encoding="utf-8") as target, redirect_stdout(target):
+        yield
+
+
+def _log() -> Path:
+    return settings().home / "run.log"
 
 
 def _why(done: dg.ExecuteInProcessResult) -> str:

@@ -23,7 +23,10 @@ from warehouse.files import write_file
 
 Outcome = Literal["complete", "unchanged", "failed"]
 
-SECRET_NAMES = frozenset({"key", "api_key", "apikey", "api-key", "token", "access_token", "signature", "sig"})
+SECRET_NAMES = frozenset(
+    {"key", "api_key", "apikey", "api-key", "token", "access_token", "signature", "sig"}
+    | {"secret", "client_secret", "password"}
+)
 """Query parameters and headers whose values never reach the disk."""
 KEPT_HEADERS = ("etag", "last-modified", "date", "content-type", "content-encoding", "retry-after")
 ZSTD_LEVEL = 9
@@ -71,17 +74,30 @@ class Archive:
         self.root = root
 
     def put(self, body: bytes) -> str:
-        """Keep ``body`` and return its SHA-256 in hex. The same bytes are kept once."""
+        """Keep ``body`` and return its SHA-256 in hex. The same bytes are kept once; a damaged copy
+        is replaced.
+        """
         digest = hashlib.sha256(body).hexdigest()
-        path = self._object(digest)
-        if not path.exists():
+        if not self.holds(digest):
             packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)
-            write_file(path, lambda temporary: temporary.write_bytes(packed))
+            write_file(self._object(digest), lambda temporary: temporary.write_bytes(packed))
         return digest
+
+    def holds(self, digest: str) -> bool:
+        """Whether the object is there and whole."""
+        try:
+            self.get(digest)
+        except (FileNotFoundError, ValueError):
+            return False
+        return True
 
     def get(self, digest: str) -> bytes:
         """The bytes of one object. Raises FileNotFoundError, or ValueError when the object is damaged."""
-        body = zstandard.ZstdDecompressor().decompressobj().decompress(self._object(digest).read_bytes())
+        packed = self._object(digest).read_bytes()
+        try:
+            body = zstandard.ZstdDecompressor().decompressobj().decompress(packed)
+        except zstandard.ZstdError as error:
+            raise ValueError(f"archive object {digest} is damaged: {error}") from error
         if hashlib.sha256(body).hexdigest() != digest:
             raise ValueError(f"archive object {digest} is damaged: its bytes have another digest")
         return body

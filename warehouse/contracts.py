@@ -30,6 +30,9 @@ Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 UTC_TIME: Final = pl.Datetime("us", "UTC")
 
+FIRST_YEAR: Final = 2000
+"""No date of this market is older; 0001 and 1970 stand for an unset one."""
+
 PURCHASE_TYPES: Final = ("on_demand", "spot", "reserved", "capacity_block", "community", "unstated")
 """``unstated``: the source mixes or hides the kind of sale. Never joined with another kind."""
 
@@ -147,6 +150,19 @@ COMMON_COLUMNS: Final = (
     Column("parser_version", pl.Int32, "Version of the parser that read it.", required=True),
 )
 
+COMMON_RULES: Final = (
+    # A day of slack: clocks differ, and some publishers date by their own midnight.
+    Rule(
+        "observed more than a day after it was recorded",
+        pl.col("observed_at") > pl.col("recorded_at") + pl.duration(days=1),
+    ),
+    Rule("observed_until lies before observed_at", pl.col("observed_until") < pl.col("observed_at")),
+)
+NOT_OF_THE_FUTURE: Final = Rule(
+    "evaluated more than a day after it was recorded",
+    pl.col("evaluated_date") > pl.col("recorded_at").dt.date() + pl.duration(days=1),
+)
+
 GPU_OFFERS: Final = Contract(
     name="gpu_offers",
     grain="One offer of accelerators at one reading.",
@@ -197,6 +213,10 @@ TOKEN_PRICES: Final = Contract(
     ),
     rules=(
         Rule("a price of 0 that is not stated to be free", (pl.col("usd_amount") == 0) & ~pl.col("is_free")),
+        Rule(
+            "over 10,000 USD per million tokens: a unit error",
+            (pl.col("unit") == "usd_per_mtok") & (pl.col("usd_amount") > 10_000),
+        ),
         Rule("a price on a free offer", (pl.col("usd_amount") > 0) & pl.col("is_free")),
     ),
     columns=(
@@ -228,6 +248,7 @@ LEADERBOARD_SCORES: Final = Contract(
     name="leaderboard_scores",
     grain="One metric of one model in one category of one board version at one evaluation date.",
     key=("leaderboard", "board_version", "category", "metric", "model_raw", "evaluated_date"),
+    rules=(NOT_OF_THE_FUTURE,),
     columns=(
         Column("leaderboard", pl.String, "Board.", required=True),
         Column(
@@ -281,6 +302,7 @@ THROUGHPUT: Final = Contract(
         "output_tokens",
         "evaluated_date",
     ),
+    rules=(NOT_OF_THE_FUTURE,),
     columns=(
         Column("model_raw", pl.String, "Model, in the source's words.", required=True),
         Column("gpu_raw", pl.String, "Accelerator, in the source's words.", required=True),
@@ -419,8 +441,10 @@ def conform(contract: Contract, frame: pl.DataFrame, provenance: Provenance) -> 
     )
     reasons = [pl.col("raw:reason")]
     for column in columns:
-        reasons.extend(_broken(column))
-    reasons.extend(pl.when(rule.broken_when).then(pl.lit(rule.reason)) for rule in contract.rules)
+        reasons.extend(_broken(column, raw.schema[column.name]))
+    reasons.extend(
+        pl.when(rule.broken_when).then(pl.lit(rule.reason)) for rule in (*contract.rules, *COMMON_RULES)
+    )
     judged = cast.with_columns(pl.coalesce(reasons).alias("reason"))
     is_good = pl.col("reason").is_null()
     rejects = _rejects(contract, judged.filter(~is_good), "raw:")
@@ -470,20 +494,31 @@ def _cast(found: pl.DataType, column: Column) -> pl.Expr:
         if column.dtype == pl.Date:
             return expression.str.to_date("%Y-%m-%d", strict=False)
         if column.dtype == UTC_TIME:
-            return expression.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+            # RFC 3339: an instant without its offset is no instant.
+            return expression.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+        if column.dtype == pl.Boolean:
+            return expression.str.to_lowercase().replace_strict(
+                ["true", "false"], [True, False], default=None, return_dtype=pl.Boolean
+            )
     return expression.cast(column.dtype, strict=False)
 
 
-def _broken(column: Column) -> Sequence[pl.Expr]:
+def _broken(column: Column, found: pl.DataType) -> Sequence[pl.Expr]:
     """Reasons, each null where the value keeps the rule."""
     name, value, raw = column.name, pl.col(column.name), pl.col(f"raw:{column.name}")
+    is_lost = value.is_null() & raw.is_not_null()
+    if found.is_float() and column.dtype.is_integer():
+        is_lost |= value != raw
     reasons: list[pl.Expr] = [
-        pl.when(value.is_null() & raw.is_not_null()).then(
+        pl.when(is_lost).then(
             pl.format(f"{name}: cannot be read as {column.dtype}: {{}}", raw.cast(pl.String))
         )
     ]
     if column.dtype == pl.Float64:
         reasons.append(pl.when(~value.is_finite()).then(pl.lit(f"{name}: not a finite number")))
+    if column.dtype in (pl.Date, UTC_TIME):
+        too_old = pl.lit(f"{name}: before the year {FIRST_YEAR}")
+        reasons.append(pl.when(value.dt.year() < FIRST_YEAR).then(too_old))
     if column.required:
         reasons.append(pl.when(value.is_null()).then(pl.lit(f"{name}: missing")))
         if column.dtype == pl.String and name != "reading_scope":

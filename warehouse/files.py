@@ -16,11 +16,11 @@ from warehouse.errors import Held
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
 
-    A crash at any moment leaves the old file or the new one, never a part; a left-over temporary file
-    starts with a dot and is ignored by every reader.
+    A crash at any moment leaves the old file or the new one, never a part. A left-over temporary file ends in
+    `.part`, so that no pattern of a reader matches it; DuckDB's `*.parquet` matches names with a leading dot.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=path.suffix, delete=False) as handle:
+    with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as handle:
         temporary = Path(handle.name)
     try:
         write(temporary)

@@ -61,9 +61,15 @@ class Lake:
         return pl.concat([pl.DataFrame(schema=SCHEMAS[table]), *(pl.read_parquet(file) for file in files)])
 
     def add(self, table: str, source_id: str, day: date, name: str, frame: pl.DataFrame) -> None:
-        """Add one file of ``frame``, which carries the table's schema. Nothing is written for no rows."""
-        if not frame.is_empty():
-            self._write(self._path(table, source_id, day, name), frame.select(*SCHEMAS[table]))
+        """Add one file of ``frame``, which carries the table's schema. Nothing is written for no rows.
+
+        Raises TypeError for another schema: one file with another type spoils the table for every reader.
+        """
+        ordered = frame.select(*SCHEMAS[table])
+        if ordered.schema != SCHEMAS[table]:
+            raise TypeError(f"not the schema of {table}: {ordered.schema}")
+        if not ordered.is_empty():
+            self._write(self._path(table, source_id, day, name), ordered)
 
     def _path(self, table: str, source_id: str, day: date, name: str) -> Path:
         return self.root / table / f"source={source_id}" / f"date={day.isoformat()}" / f"{name}.parquet"

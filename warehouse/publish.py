@@ -86,6 +86,7 @@ def publish(
     red = [finding for finding in findings if not finding.is_ok]
     if red:
         raise PublicationRefused("\n".join(f"{finding.check}: {finding.detail}" for finding in red))
+    as_of = json.loads(dbt_results.read_text())["args"]["vars"]["as_of"]
     release_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     path = releases / f"market-{release_id}.duckdb"
     write_file(path, lambda temporary: _copy_public(build, temporary))
@@ -93,7 +94,7 @@ def publish(
     manifest = {
         "release_id": release_id,
         "created_at": datetime.now(UTC).isoformat(),
-        "as_of": json.loads(dbt_results.read_text())["args"]["vars"]["as_of"],
+        "as_of": as_of,
         **versions,
         "duckdb_version": duckdb.__version__,
         "storage_version": STORAGE_VERSION,
@@ -147,14 +148,19 @@ def rollback(releases: Path, pointer: Path, release_id: str | None = None) -> Re
 
 
 def prune(releases: Path, pointer: Path) -> list[Path]:
-    """Remove all but the newest KEPT_RELEASES; the current one always stays."""
-    current = current_release(releases, pointer)
-    removed = []
-    for release in all_releases(releases)[:-KEPT_RELEASES]:
-        if current is None or release.release_id != current.release_id:
-            for path in (release.path.with_suffix(".json"), release.path):
-                path.unlink()
-                removed.append(path)
+    """Remove all but the newest KEPT_RELEASES, and what publications left that were killed before their end.
+
+    The current release always stays. Call it while nobody publishes.
+    """
+    current, known = current_release(releases, pointer), all_releases(releases)
+    dropped = [release for release in known[:-KEPT_RELEASES] if release != current]
+    # The manifest goes first: without it, what remains is a left-over.
+    removed = [path for release in dropped for path in (release.path.with_suffix(".json"), release.path)]
+    finished = {release.path for release in known}
+    removed += [path for path in releases.glob("market-*.duckdb") if path not in finished]
+    removed += releases.glob(".*.part*")
+    for path in removed:
+        path.unlink()
     return removed
 
 
@@ -168,21 +174,19 @@ def table_counts(database: Path) -> dict[str, int]:
 
 
 def describe(database: Path) -> dict[str, dict[str, Any]]:
-    """Rows and digest of each public table. The digest does not depend on row order or file layout."""
+    """Rows and digest of each public table.
+
+    The digest is the sum of a hash of every row: it depends on neither row order nor file layout, and
+    compares between releases written by the same DuckDB version, which the manifest names.
+    """
     with duckdb.connect(str(database), read_only=True) as connection:
-        return {
-            name: dict(
-                zip(
-                    ("rows", "digest"),
-                    connection.sql(
-                        f"select count(*), md5(coalesce(string_agg(line, chr(10) order by line), '')) "
-                        f"from (select md5(t::varchar) as line from {name} as t)"
-                    ).fetchall()[0],
-                    strict=True,
-                )
-            )
-            for name in _tables(connection, "main")
-        }
+        described = {}
+        for name in _tables(connection, "main"):
+            # The constant: a row of zeros alone has the hash 0 and would not count.
+            query = f"select count(*), coalesce(sum(hash(t, 'row')::hugeint), 0)::varchar from {name} as t"
+            ((rows, digest),) = connection.execute(query).fetchall()
+            described[name] = {"rows": rows, "digest": digest}
+        return described
 
 
 def freshness(database: Path) -> dict[str, dict[str, Any]]:

@@ -24,9 +24,11 @@ def connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:
     if not pointer.exists():
         raise NoRelease(f"{pointer} does not exist; `aimarket run` builds and publishes it")
     connection = duckdb.connect(str(pointer.resolve()), read_only=True)
-    connection.execute("set timezone = 'UTC'")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
+    # Connections of one process to one file share their configuration: the first one locks it for all.
+    if connection.execute("select current_setting('lock_configuration')").fetchone() == (False,):
+        connection.execute("set global timezone = 'UTC'")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
     return connection
 
 

@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     timeout_seconds: PositiveFloat = Field(
         30.0, description="Longest wait for a connection or for the next bytes."
     )
+    answer_seconds: PositiveFloat = Field(600.0, description="Longest wait for the whole of one answer.")
+    retry_pause_seconds: PositiveFloat = Field(
+        1.0, description="Pause before the second attempt; before the third it is twice as long."
+    )
     body_limit_mb: PositiveInt = Field(512, description="Largest body kept, 1e6 bytes after decompression.")
     requests_per_second: PositiveFloat = Field(1.0, description="Per host.")
 
@@ -82,9 +86,7 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{PREFIX}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
-            if problem["loc"]
-            else problem["msg"]
+            ": ".join([*(PREFIX + str(name).upper() for name in problem["loc"]), problem["msg"]])
             for problem in error.errors()
         )
         raise BadSettings(problems) from error

@@ -4,12 +4,13 @@ from importlib.metadata import version
 
 import dagster as dg
 import yaml
-from warehouse.report import draw_report
 
 from pipeline.assets.transform import build_models, dbt_results_path
 from warehouse.files import exclusive
 from warehouse.publish import publish
+from warehouse.report import draw_report
 from warehouse.settings import DBT_PROJECT, settings
+
 
 @dg.asset(deps=[build_models], group_name="release", kinds={"duckdb"})
 def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:

@@ -66,7 +66,8 @@ def parse(body: bytes, context: Context) -> Parsed:  # noqa: ARG001 - one signat
 
     Key: provider, entry name, component, service tier and prompt length band; USD per million tokens, rounded
     to six significant digits. Prices per image, second, character, page or search are not read; an entry
-    without token prices gives no row. 0 is rejected: the map does not tell free from unknown. Raises
+    without token prices gives no row. 0 is rejected: the map does not tell free from unknown; so is a token
+    cheaper than one of its own characters, a slip of 2024 with Google's models. Raises
     PayloadError when the body is not a JSON object.
     """
     rows = Rows("token_prices")
@@ -95,8 +96,11 @@ def _add(rows: Rows, name: str, entry: dict[str, str]) -> None:
             "min_context_tokens": int(price["thousands"] or 0) * 1000,
         }
         usd_per_token = decimal(text)
+        usd_per_character = decimal(entry.get(key.replace("_per_token", "_per_character"), "0")) or 0
         if usd_per_token is None:
             rows.reject(f"{name}/{key}", f"not a number: {text}", **known)
+        elif 0 < usd_per_token < usd_per_character and "_per_token" in key:
+            rows.reject(f"{name}/{key}", "a token is cheaper than one of its characters", **known)
         elif usd_per_token != 0:
             rows.add(
                 f"{name}/{key}",
