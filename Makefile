@@ -20,7 +20,7 @@ sql-lint: .venv/dev
 	$(BIN)/sqlfluff lint --disable-progress-bar sql/models sql/macros sql/tests
 
 pytest: .venv/dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 bench: .venv/dev ## Print the benchmark tables
 	$(BIN)/python -m bench

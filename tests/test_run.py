@@ -1,0 +1,179 @@
+"""The whole way of the data, by the command a user types: from served bytes and bundled history to SQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipeline.registry import live_sources
+from tests.conftest import FIXTURES
+from tests.replay import ReplayServer
+from warehouse.archive import Archive
+
+AIMARKET = str(Path(sys.executable).with_name("aimarket"))
+LONGEST_RUN_SECONDS = 300
+
+pytestmark = pytest.mark.xdist_group("run")
+
+
+@dataclass(frozen=True)
+class Home:
+    """A data folder and the environment that leads the command to it."""
+
+    path: Path
+    mirror_url: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AIMARKET_")}
+        mirror = {"AIMARKET_MIRROR_URL": self.mirror_url} if self.mirror_url else {}
+        return kept | mirror | {"AIMARKET_HOME": str(self.path), "AIMARKET_REQUESTS_PER_SECOND": "1000"}
+
+    def aimarket(self, *arguments: str, expected_exit: int = 0) -> str:
+        done = subprocess.run(
+            [AIMARKET, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_RUN_SECONDS,
+            check=False,
+        )
+        assert done.returncode == expected_exit, done.stdout + done.stderr
+        return done.stdout
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.aimarket("sql", query, "--format", "json"))
+        return found
+
+    def digests(self) -> dict[str, str]:
+        """Digest of every mart of the current release."""
+        manifest = json.loads(self.aimarket("releases", "--json"))[0]
+        return {
+            name: table["digest"] for name, table in manifest["tables"].items() if name.startswith("marts.")
+        }
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[ReplayServer]:
+    with ReplayServer(FIXTURES) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, served: ReplayServer) -> Home:
+    return Home(tmp_path_factory.mktemp("online"), served.url)
+
+
+@pytest.fixture(scope="module")
+def first_run(home: Home) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(home.aimarket("run", "--json"))
+    return told
+
+
+def test_every_live_source_is_fetched_and_loaded(first_run: dict[str, Any]) -> None:
+    outcomes = {result["source_id"]: result["outcome"] for result in first_run["results"]}
+    assert outcomes == {source.source_id: "complete" for source in live_sources()}
+
+
+@pytest.mark.usefixtures("first_run")
+def test_every_dbt_model_and_test_passed(home: Home) -> None:
+    nodes = json.loads((home.path / "build" / "run_results.json").read_text())["results"]
+    kinds = {node["unique_id"].partition(".")[0] for node in nodes}
+    assert {"model", "seed", "test", "unit_test"} <= kinds
+    assert {node["status"] for node in nodes} <= {"success", "pass"}
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_decline_of_the_h100_goes_back_to_2023_in_several_series(home: Home) -> None:
+    series = home.ask("select * from marts.h100_rental_decline where status <> 'suppressed'")
+    assert len(series) >= 3
+    assert min(row["first_date"] for row in series) < "2024-01-01"
+    assert len({row["gpu_id"] for row in series}) >= 2
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_published_price_leads_back_to_the_bytes_it_came_from(home: Home) -> None:
+    (offer,) = home.ask(
+        "select payload_ref, usd_per_hour from core.fct_gpu_offer_prices_daily "
+        "where source_id = 'vastai' and purchase_type = 'on_demand' order by offer_key, price_date limit 1"
+    )
+    digest, position = offer["payload_ref"].removeprefix("sha256:").split("#offers/")
+    served_offer = json.loads(Archive(home.path / "raw").get(digest))["offers"][int(position)]
+    assert offer["usd_per_hour"] == pytest.approx(served_offer["dph_base"], abs=1e-9)
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_report_is_one_file_beside_the_release(home: Home) -> None:
+    page = (home.path / "report.html").read_text(encoding="utf-8")
+    assert page.lstrip().lower().startswith("<!doctype html>")
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_second_run_of_the_day_fetches_nothing_and_publishes_the_same_numbers(home: Home) -> None:
+    before = home.digests()
+    told = json.loads(home.aimarket("run", "--json"))
+    assert told["results"] == []
+    assert home.digests() == before
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_build_file_can_be_deleted_and_the_next_build_gives_the_same_tables(home: Home) -> None:
+    before = home.digests()
+    (home.path / "build" / "market.duckdb").unlink()
+    home.aimarket("build")
+    assert home.digests() == before
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_published_file_opens_in_plain_duckdb(home: Home) -> None:
+    with duckdb.connect(str(home.path / "market.duckdb"), read_only=True) as connection:
+        ((count,),) = connection.execute("select count(*) from marts.gpu_prices_daily").fetchall()
+    assert count > 1000
+
+
+def test_without_a_network_the_history_is_published_and_strict_calls_it_a_failure(tmp_path: Path) -> None:
+    # A mirror on a name that never resolves stands for a machine without a network.
+    offline = Home(tmp_path, "http://network.invalid")
+    begun = time.monotonic()
+    told = json.loads(offline.aimarket("fetch", "--json", expected_exit=1))
+    assert {result["error_kind"] for result in told} == {"Unreachable"}
+    assert time.monotonic() - begun < 60
+    offline.aimarket("run", "--strict", "--json", expected_exit=1)
+    assert (
+        offline.ask("select count(*) as n from marts.h100_rental_decline where status <> 'suppressed'")[0][
+            "n"
+        ]
+        >= 3
+    )
+    status = json.loads(offline.aimarket("status", "--json"))
+    ages = {source["source_id"]: source["age_days"] for source in status["sources"]}
+    assert ages["models_dev"] > 0
+    assert ages["vastai"] is None
+
+
+@pytest.mark.parametrize("seconds", [2.0, 9.0, 16.0])
+def test_a_killed_run_loses_nothing_and_the_next_one_completes(
+    home: Home, tmp_path: Path, seconds: float
+) -> None:
+    killed = Home(tmp_path, home.mirror_url)
+    with subprocess.Popen([AIMARKET, "run"], env=killed.environment, stdout=-3, stderr=-3) as run:
+        time.sleep(seconds)
+        run.send_signal(signal.SIGKILL)
+    acknowledged = {fetch.name for fetch in Archive(tmp_path / "raw").fetches()}
+    killed.aimarket("run", "--json")
+    assert acknowledged <= {fetch.name for fetch in Archive(tmp_path / "raw").fetches()}
+    freshness = killed.ask(
+        "select source_id, row_count from ops.source_freshness where last_outcome = 'complete'"
+    )
+    assert {row["source_id"] for row in freshness} == {source.source_id for source in live_sources()}
