@@ -1,0 +1,69 @@
+{#-
+    First day a daily table has to be worked out again, a 'yyyy-mm-dd' text: the day of the earliest reading
+    that the last build did not know or that has been read anew since, the first day the table lacks, or its
+    first provisional day, whichever is earliest. When names or sources are ruled differently, all of it.
+-#}
+{% macro rebuild_from(contract, day_column, status_column=none) -%}
+    {%- set now_known = build_state() -%}
+    {%- if not is_incremental() -%} {{ return("0001-01-01") }} {%- endif -%}
+    {%- set state = adapter.get_relation(this.database, "intermediate", "int_build_state") -%}
+    {%- if not execute or state is none -%} {{ return("0001-01-01") }} {%- endif -%}
+    {%- set first_day -%}
+        with
+
+        now_known as (
+            {{ now_known }}
+        ),
+
+        before_known as (
+            select * from {{ state }}
+        ),
+
+        changed as (
+            (select * from now_known except select * from before_known)
+            union all
+            (select * from before_known except select * from now_known)
+        )
+
+        select cast(min(day) as varchar)
+        from (
+            select min(cast(read_at as date)) as day
+            from changed
+            where contract in ('{{ contract }}', 'seeds')
+            union all
+            select max({{ day_column }}) + 1 as day
+            from {{ this }}
+            {% if status_column %}
+            union all
+            select min({{ day_column }}) as day
+            from {{ this }}
+            where {{ status_column }} = 'provisional'
+            {% endif %}
+        )
+    {%- endset -%}
+    {{ return(run_query(first_day).rows[0][0] or "0001-01-01") }}
+{%- endmacro %}
+
+{#- What a build stands on: its readings, and the content of the seeds that name and rank things. -#}
+{% macro build_state() -%}
+    select contract, source_id, reading_scope, read_at, recorded_at
+    from {{ ref('int_readings__current') }}
+    {% for seed in ['gpu_rules', 'gpus', 'providers', 'provider_aliases', 'sources'] %}
+    union all
+    select
+        'seeds' as contract,
+        '{{ seed }}' as source_id,
+        md5(string_agg(cast(seed as varchar), '' order by cast(seed as varchar))) as reading_scope,
+        timestamp '0001-01-01' as read_at,
+        timestamp '0001-01-01' as recorded_at
+    from {{ ref(seed) }} as seed
+    {% endfor %}
+{%- endmacro %}
+
+{#- For pre_hook: forget the days that the model is about to work out again. -#}
+{% macro forget_from(contract, day_column, status_column=none) -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where {{ day_column }} >= date '{{ rebuild_from(contract, day_column, status_column) }}'
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,39 @@
+with
+
+observed as (
+
+    select * from {{ lake('model_facts') }}
+
+),
+
+final as (
+
+    select
+        observed.host_raw,
+        observed.model_raw,
+        observed.model_name,
+        observed.lab_raw,
+        observed.family,
+        observed.release_date,
+        observed.is_open_weights,
+        observed.license,
+        observed.context_tokens,
+        observed.total_params_b,
+        observed.active_params_b,
+        observed.source_id,
+        observed.reading_scope,
+        {{ utc('observed.observed_at') }} as observed_at,
+        {{ utc('observed.observed_until') }} as observed_until,
+        {{ utc('observed.recorded_at') }} as recorded_at,
+        {{ utc('observed.effective_from') }} as effective_from,
+        {{ utc('observed.effective_to') }} as effective_to,
+        observed.evidence,
+        observed.payload_ref,
+        observed.parser_version,
+        observed.date as lake_date
+    from observed
+    where {{ utc('observed.recorded_at') }} <= {{ as_of() }}
+
+)
+
+select * from final

@@ -1,0 +1,40 @@
+with
+
+observed as (
+
+    select * from {{ lake('token_prices') }}
+
+),
+
+final as (
+
+    select
+        observed.host_raw,
+        observed.model_raw,
+        observed.component,
+        observed.unit,
+        observed.usd_amount,
+        observed.service_tier,
+        observed.utc_window,
+        observed.min_context_tokens,
+        observed.quantization,
+        observed.context_tokens,
+        observed.max_output_tokens,
+        observed.is_free,
+        observed.source_id,
+        observed.reading_scope,
+        {{ utc('observed.observed_at') }} as observed_at,
+        {{ utc('observed.observed_until') }} as observed_until,
+        {{ utc('observed.recorded_at') }} as recorded_at,
+        {{ utc('observed.effective_from') }} as effective_from,
+        {{ utc('observed.effective_to') }} as effective_to,
+        observed.evidence,
+        observed.payload_ref,
+        observed.parser_version,
+        observed.date as lake_date
+    from observed
+    where {{ utc('observed.recorded_at') }} <= {{ as_of() }}
+
+)
+
+select * from final

@@ -1,0 +1,47 @@
+-- Published cases, worked out by hand in the seed, at full use. Exact ones to the sixth decimal.
+with
+
+expectations as (
+
+    select * from {{ ref('margin_expectations') }}
+
+),
+
+margins as (
+
+    select * from {{ ref('inference_margins_daily') }}
+    where price_basis = 'stated' and utilisation_ratio = 1
+
+),
+
+measured as (
+
+    {% for column in [
+        'revenue_usd_per_node_hour', 'profit_usd_per_node_hour', 'gross_margin_ratio', 'markup_ratio',
+        'cost_usd_per_gpu_hour', 'cost_usd_per_mtok_output', 'cost_usd_per_mtok_total', 'cost_usd_per_day',
+        'revenue_usd_per_day', 'break_even_utilisation_ratio', 'break_even_output_tokens_per_second',
+        'cached_input_ratio',
+    ] %}
+    select
+        scenario_id,
+        '{{ column }}' as column_name,
+        cast({{ column }} as double) as measured
+    from margins
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+)
+
+select
+    expectations.case_id,
+    expectations.expected,
+    measured.measured
+from expectations
+left join measured
+    on
+        expectations.scenario_id = measured.scenario_id
+        and expectations.column_name = measured.column_name
+where
+    measured.measured is null
+    or abs(measured.measured - expectations.expected)
+    > greatest(expectations.tolerance_ratio * abs(expectations.expected), 0.000001)
