@@ -24,7 +24,7 @@ from warehouse.errors import AimarketError
 from warehouse.publish import Release, current_release
 from warehouse.settings import settings
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Jobs:
@@ -80,7 +80,7 @@ def dagster_home() -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the libraries' running commentary in a file: the screen belongs to the progress display."""
-    logging.getLogger("dagster").setLevel(logging.ERROR)
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
     _log().parent.mkdir(parents=True, exist_ok=True)
     with _log().open("a", encoding="utf-8") as target, redirect_stdout(target):
         yield

@@ -29,6 +29,8 @@ STORAGE_VERSION: Final = "v1.0.0"
 """Oldest DuckDB storage format that holds our types: any 1.x client can open a release."""
 LARGEST_LOSS_OF_ROWS: Final = 0.25
 """A table that loses more than this share of its rows against the last release stops publication."""
+PASSED: Final = ("success", "pass", "warn", "no-op")
+"""Statuses of a dbt node that is as it should be; exposures have nothing to run and are a no-op."""
 KEPT_RELEASES: Final = 30
 
 
@@ -59,7 +61,7 @@ def audit(build: Path, dbt_results: Path, last: Release | None) -> list[Finding]
     if not build.exists() or not dbt_results.exists():
         return [Finding("build", False, f"{build} or {dbt_results} is missing; run `aimarket build`")]
     nodes = json.loads(dbt_results.read_text())["results"]
-    red = [node for node in nodes if node["status"] not in ("success", "pass", "warn")]
+    red = [node for node in nodes if node["status"] not in PASSED]
     findings = [Finding("dbt", bool(nodes) and not red, f"{len(nodes)} nodes, {len(red)} not passed")] + [
         Finding(f"dbt:{node['unique_id']}", False, str(node.get("message") or node["status"])) for node in red
     ]
