@@ -14,6 +14,7 @@ from pipeline.errors import ParserFault, SourceError
 from pipeline.http import Http, Pace
 from pipeline.loading import Result, is_loaded, load
 from pipeline.registry import Source
+from pipeline.resources import missing_secrets, secrets_of
 from warehouse.archive import Archive, Fetch, Outcome
 from warehouse.lake import Lake
 from warehouse.settings import Settings
@@ -57,7 +58,7 @@ def fetch(
         received += chunk_bytes
         on_progress(source.source_id, f"{received / 1e6:.1f} MB")
 
-    http = Http(archive, settings, pace, archive.last_good(source.source_id), count)
+    http = Http(archive, settings, pace, archive.last_good(source.source_id), count, secrets_of(source))
     outcome: Outcome = "complete"
     error_kind = error_text = ""
     try:
@@ -94,7 +95,9 @@ def unloaded(source: Source, archive: Archive, lake: Lake) -> list[Fetch]:
 
 
 def is_due(source: Source, lake: Lake, now: datetime) -> bool:
-    """Whether the source has no good reading on this UTC day."""
+    """Whether the source can be asked and has no good reading on this UTC day."""
+    if missing_secrets(source):
+        return False
     today = lake.read("fetches", source.source_id, now.astimezone(UTC).date())
     return today.filter(pl.col("outcome") != "failed").is_empty()
 

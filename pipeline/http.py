@@ -12,6 +12,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -48,6 +49,16 @@ class Pace:
         time.sleep(start - now)
 
 
+@dataclass(frozen=True)
+class _Handling:
+    """What becomes of one answer."""
+
+    scope: str
+    is_parsed: bool
+    is_optional: bool
+    is_private: bool
+
+
 class Http:
     """The requests of one fetch of one source, recorded in ``exchanges`` in the order they were made."""
 
@@ -58,9 +69,15 @@ class Http:
         pace: Pace,
         previous: Fetch | None = None,
         on_progress: Callable[[int], None] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
-        """``previous`` is the last good fetch; its validators make requests conditional."""
+        """``previous`` is the last good fetch; its validators make requests conditional.
+
+        ``secrets`` are the values of the variables the source's row names, by name; none of them is recorded.
+        """
         self.exchanges: list[Exchange] = []
+        self.started_at = datetime.now(UTC)
+        self._secrets = dict(secrets or {})
         self._archive = archive
         self._settings = settings
         self._pace = pace
@@ -81,6 +98,10 @@ class Http:
         """Let go of the connections."""
         self._session.close()
 
+    def secret(self, name: str) -> str:
+        """The value of a variable that the source's seed row names in key_env."""
+        return self._secrets[name]
+
     def get(
         self,
         url: str,
@@ -89,26 +110,35 @@ class Http:
         scope: str = "",
         parse: bool = True,
         optional: bool = False,
+        private: bool = False,
     ) -> bytes:
         """The body of a GET.
 
         ``scope`` names the part of the source this body covers; ``parse=False`` marks a body without rows;
-        ``optional=True`` turns a 404 into an empty body and lets the fetch go on. Raises a SourceError.
+        ``optional=True`` turns a 404 into an empty body and lets the fetch go on; ``private=True`` keeps the
+        body out of archive and parser. Headers are never recorded. Raises a SourceError.
         """
         prepared = self._session.prepare_request(requests.Request("GET", url, headers, params=params))
-        return self._send(prepared, scope, parse, optional)
+        return self._send(prepared, _Handling(scope, parse, optional, private))
 
-    def post(self, url: str, json: Any, scope: str = "", parse: bool = True) -> bytes:
-        """The body of the answer to a JSON POST. Raises a SourceError."""
-        return self._send(
-            self._session.prepare_request(requests.Request("POST", url, json=json)), scope, parse, False
-        )
+    def post(
+        self,
+        url: str,
+        json: Any,
+        headers: Mapping[str, str] | None = None,
+        scope: str = "",
+        parse: bool = True,
+        private: bool = False,
+    ) -> bytes:
+        """The body of the answer to a JSON POST; ``private=True`` keeps what was sent out of the archive."""
+        prepared = self._session.prepare_request(requests.Request("POST", url, headers, json=json))
+        return self._send(prepared, _Handling(scope, parse, False, private))
 
-    def _send(self, request: requests.PreparedRequest, scope: str, parse: bool, optional: bool) -> bytes:
-        body = request.body or b""
-        url, method = str(request.url), str(request.method)
-        sent = body.decode() if isinstance(body, bytes) else str(body)
-        known = self._known.get((method, without_secrets(url), sent))
+    def _send(self, request: requests.PreparedRequest, handling: _Handling) -> bytes:
+        body = b"" if handling.is_private else request.body or b""
+        url, method = self._public(str(request.url)), str(request.method)
+        sent = self._public(body.decode() if isinstance(body, bytes) else str(body))
+        known = self._known.get((method, url, sent))
         if known and not self._archive.holds(known.sha256):
             known = None
         if known and (etag := known.headers.get("etag")):
@@ -116,24 +146,29 @@ class Http:
         if known and (modified := known.headers.get("last-modified")):
             request.headers["If-Modified-Since"] = modified
         for attempt in range(1, ATTEMPTS + 1):
-            exchange, answer, failure = self._try(request, known, attempt, sent, scope)
+            exchange, answer, failure = self._try(request, known, attempt, sent, handling)
             if failure is None and answer is not None:
-                self._record(exchange, is_data=parse)
+                self._record(exchange, is_data=handling.is_parsed and not handling.is_private)
                 return answer
             self._record(exchange, is_data=False)
-            if optional and exchange.status == 404:
+            if handling.is_optional and exchange.status == 404:
                 return b""
             pause = self._pause_seconds(exchange, attempt)
             if pause is None:
-                raise failure or SourceError(f"{method} {without_secrets(url)}: no answer")
+                raise failure or SourceError(f"{method} {url}: no answer")
             time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
     def _try(
-        self, request: requests.PreparedRequest, known: Exchange | None, attempt: int, sent: str, scope: str
+        self,
+        request: requests.PreparedRequest,
+        known: Exchange | None,
+        attempt: int,
+        sent: str,
+        handling: _Handling,
     ) -> tuple[Exchange, bytes | None, SourceError | None]:
         """One attempt: what to record, the body if it is good, else why not."""
-        url = without_secrets(str(request.url))
+        url = self._public(str(request.url))
         self._pace.wait(urlsplit(url).netloc)
         base = Exchange(
             method=str(request.method),
@@ -141,7 +176,7 @@ class Http:
             attempt=attempt,
             fetched_at=datetime.now(UTC),
             request_body=sent,
-            scope=scope,
+            scope=handling.scope,
         )
         label = f"{base.method} {url}"
         try:
@@ -149,7 +184,7 @@ class Http:
                 self._mirrored(request), stream=True, timeout=self._settings.timeout_seconds
             )
         except requests.RequestException as error:
-            return _with(base, error=_short(error)), None, _unreachable(label, error)
+            return _with(base, error=self._public(_short(error))), None, _unreachable(label, error)
         with response:
             received, broken = self._read(response)
         headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
@@ -163,7 +198,8 @@ class Http:
         if not broken:
             body, broken = self._decoded(received, response.headers.get("Content-Encoding", ""))
         kept = received if body is None else body
-        base = _with(base, sha256=self._archive.put(kept) if kept else "", body_bytes=len(kept))
+        is_kept = bool(kept) and not handling.is_private
+        base = _with(base, sha256=self._archive.put(kept) if is_kept else "", body_bytes=len(kept))
         failure: SourceError | None = None
         if len(kept) > self._limit:
             failure = BodyTooLarge(
@@ -176,6 +212,13 @@ class Http:
         if failure:
             return _with(base, error=str(failure)), None, failure
         return base, body, None
+
+    def _public(self, text: str) -> str:
+        """A URL or body as it may be recorded and shown."""
+        shown = without_secrets(text) if "://" in text.partition("?")[0] else text
+        for value in self._secrets.values():
+            shown = shown.replace(value, "***")
+        return shown
 
     @property
     def _limit(self) -> int:

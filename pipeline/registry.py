@@ -49,6 +49,8 @@ class Source:
     cadence_days: int
     evidence: str
     smallest_row_count: int
+    key_env: tuple[str, ...] = ()
+    """Environment variables that hold the key; empty for a source that needs none."""
 
     @property
     def is_live(self) -> bool:
@@ -108,6 +110,7 @@ def _source(row: dict[str, str]) -> Source:
         cadence_days=int(row["cadence_days"]),
         evidence=row["evidence"],
         smallest_row_count=int(row["smallest_row_count"]),
+        key_env=tuple(row["key_env"].split()),
     )
     for found, known, name in (
         ({source.kind}, KINDS, "kind"),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from pipeline.registry import all_sources
+from pipeline.resources import missing_secrets
 from warehouse.lake import Lake
 from warehouse.publish import current_release
 from warehouse.settings import HISTORY, settings
@@ -60,6 +61,8 @@ def status(now: datetime | None = None) -> Status:
     found = []
     for source in all_sources().values():
         never = ("never fetched" if source.is_live else "history", None, None, None, "", "")
+        if missing := missing_secrets(source):
+            never = ("no key", None, None, None, "", f"set {' and '.join(missing)}")
         outcome, attempted_at, rows, rejects, error_kind, error = attempts.get(source.source_id, never)
         last_reading_at = readings.get(source.source_id)
         age_days = (now - last_reading_at).total_seconds() / 86_400 if last_reading_at else None

@@ -19,6 +19,8 @@ HISTORY = REPOSITORY / "warehouse" / "history"
 """Bundled observations, laid out like the lake."""
 DBT_PROJECT = REPOSITORY / "sql"
 PREFIX = "AIMARKET_"
+KEY_PREFIX = "AIMARKET_KEY_"
+"""Keys of vendors; read by pipeline.resources, never part of the settings."""
 
 
 class Settings(BaseSettings):
@@ -47,7 +49,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _refuse_unknown_variables(self) -> Settings:
         known = {PREFIX + name.upper() for name in type(self).model_fields}
-        unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+        ours = [name for name in os.environ if name.startswith(PREFIX) and not name.startswith(KEY_PREFIX)]
+        unknown = sorted(name for name in ours if name not in known)
         if unknown:
             raise ValueError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
         return self

@@ -13,6 +13,7 @@ from pipeline.fetching import fetch_all, is_due
 from pipeline.loading import Result
 from pipeline.progress import Progress
 from pipeline.registry import Source, live_sources
+from pipeline.resources import missing_secrets
 from warehouse.lake import Lake
 from warehouse.settings import settings
 
@@ -67,7 +68,8 @@ def fetch_sources(
     """Fetch and load the selected sources that are due today."""
     wanted = [source for source in live_sources() if asset_key(source) in context.selected_asset_keys]
     lake, now = Lake(settings().lake), datetime.now(UTC)
-    due = [source for source in wanted if config.again or is_due(source, lake, now)]
+    able = [source for source in wanted if not missing_secrets(source)]
+    due = [source for source in able if config.again or is_due(source, lake, now)]
     context.log.info("%d of %d sources are due", len(due), len(wanted))
     progress.begin_fetch([source.source_id for source in due])
     by_id = {source.source_id: source for source in due}
