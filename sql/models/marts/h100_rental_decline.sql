@@ -197,7 +197,7 @@ earlier as (
 
 ),
 
--- The same sellers in the 28 days up to the peak and in the last 28: what those that came or went cannot move.
+-- The same sellers in the 28 days up to the peak and in the last 28: entry and exit cannot move this.
 windows as (
 
     select
