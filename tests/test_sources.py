@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -195,7 +196,9 @@ def test_every_price_and_score_stands_in_the_payload(source_id: str) -> None:
             valued += ["score"] if "score" in CONTRACTS[name].schema else []
             for row in part.rows.iter_rows(named=True):
                 for column in valued:
-                    assert row[column] is None or occurs(row[column], row, stated), (
+                    if row[column] is None or source_id in COMPUTED:
+                        continue
+                    assert occurs(row[column], row, stated), (
                         f"{row['payload_ref']}: {column} {row[column]} stands nowhere in the payload"
                     )
 
@@ -204,6 +207,9 @@ def numbers_in(body: bytes) -> list[float]:
     if body.startswith(b"PAR1"):
         frame = pl.read_parquet(io.BytesIO(body), use_pyarrow=True)
         return [float(x) for series in frame if series.dtype.is_numeric() for x in series if x is not None]
+    if body.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(body)) as packed:
+            return sorted({number for name in packed.namelist() for number in numbers_in(packed.read(name))})
     text = body.decode()
     found = re.findall(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", text)
     grouped = re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text)
@@ -212,13 +218,39 @@ def numbers_in(body: bytes) -> list[float]:
 
 def occurs(value: Decimal | float, row: Mapping[str, Any], stated: list[float]) -> bool:
     amount = float(value)
-    forms = [amount, amount / 1e6]
+    # As stated; per token, per thousand tokens, in cents per token, in 1/10000 USD; in cents; GCP's nanos.
+    forms = [
+        amount,
+        amount / 1e6,
+        amount / 1e3,
+        amount * 1e3,
+        amount / 1e4,
+        amount * 1e4,
+        amount * 100,
+        round(amount % 1 * 1e9),
+    ]
     if row.get("gpu_count"):
         forms.append(amount / row["gpu_count"])
     if row.get("commitment_months"):
         forms.append(amount * row["commitment_months"] * 730)
     # Prices may be kept to six significant digits.
     return any(abs(form - number) <= 5e-6 * number for form in forms for number in stated)
+
+
+PARTS_OF_URLS = {"TEAM": "TEAM", "ACCOUNT": "test-account", "GATEWAY": "test-gateway"}
+COMPUTED = {
+    "livebench": "categories are means of tasks by the board's own rule",
+    "deepinfra": "a cached price is the input price times a stated fraction",
+}
+"""Sources whose payload does not state every number; expected.json holds these, worked out by hand."""
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key for every source that wants one; parts of a URL are those of the fixtures."""
+    for row in ROWS.values():
+        for name in row.key_env:
+            monkeypatch.setenv(name, PARTS_OF_URLS.get(name.rpartition("_")[2], f"secret-of-{name.lower()}"))
 
 
 @every_live_source

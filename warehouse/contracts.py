@@ -331,6 +331,23 @@ HARDWARE_PRICES: Final = Contract(
     ),
 )
 
+FX_RATES: Final = Contract(
+    name="fx_rates",
+    grain="One euro reference rate of one currency on one day at one reading.",
+    key=("currency", "rate_date"),
+    rules=(
+        Rule(
+            "dated more than a day after it was recorded",
+            pl.col("rate_date") > pl.col("recorded_at").dt.date() + pl.duration(days=1),
+        ),
+    ),
+    columns=(
+        Column("currency", pl.String, "ISO 4217 code.", required=True),
+        Column("units_per_eur", MONEY, "Units of the currency per euro, as published.", True, above=0),
+        Column("rate_date", pl.Date, "Working day the rate was set for.", required=True),
+    ),
+)
+
 CONTRACTS: Final = {
     contract.name: contract
     for contract in (
@@ -340,6 +357,7 @@ CONTRACTS: Final = {
         MODEL_FACTS,
         THROUGHPUT,
         HARDWARE_PRICES,
+        FX_RATES,
     )
 }
 
