@@ -87,8 +87,8 @@ QUERIES = (
         """,
     ),
     (
-        "How old each input is",
-        "no source is registered",
+        "How old each input is (of those ever read; `aimarket status` shows all)",
+        "nothing was ever read",
         """
         select
             source_id as source,
@@ -97,6 +97,7 @@ QUERIES = (
             round(age_days) as "age in days",
             row_count as rows
         from ops.source_freshness
+        where last_reading_at is not null
         order by age_days nulls last, source_id
         """,
     ),
