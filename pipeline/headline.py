@@ -64,7 +64,9 @@ QUERIES = (
             eligible_model_count as "models to choose from"
         from marts.capability_prices_monthly
         where reference_model = 'gpt-4-0314' and usd_per_mtok is not null
-        qualify price_month = max(price_month) over (partition by date_trunc('quarter', price_month))
+        qualify
+            price_month = max(price_month) over (partition by date_trunc('quarter', price_month))
+            and row_number() over (partition by price_month order by score_date desc, board_version) = 1
         order by price_month
         """,
     ),
@@ -83,6 +85,7 @@ QUERIES = (
         from marts.leaderboard_scores_daily
         where category = 'overall' and metric in ('rating', 'pass_rate_2')
         group by leaderboard, board_version
+        qualify max(score_date) = max(max(score_date)) over (partition by leaderboard)
         order by leaderboard
         """,
     ),
