@@ -104,7 +104,8 @@ def build_models(
         results.unlink(missing_ok=True)
         _prepare_environment()
         invocation = dbt.cli(
-            ["build", "--vars", json.dumps({"as_of": as_of})],
+            # Unit tests judge the code, not the data; `make test` runs them.
+            ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps({"as_of": as_of})],
             context=context,
             target_path=build.parent / "target",
             raise_on_error=True,
