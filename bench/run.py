@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from bench.start import AIMARKET
@@ -20,16 +21,25 @@ def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"AIMARKET_HOME": home}
         first = _run(environment)
-        timed = json.loads(Path(home, "build", "run_results.json").read_text())
+        dbt = _dbt_seconds(Path(home))
         with stopwatch() as report:
             subprocess.run([AIMARKET, "report"], env=environment, check=True, capture_output=True)
         second = _run(environment)
-    orchestration = first - timed["elapsed_time"] - report.seconds
+    orchestration = first - dbt - report.seconds
     return [
         Row("first run", first, "promised seconds", FIRST_RUN_SECONDS, 1.0),
         Row("first run but dbt and report", orchestration, "promised seconds", ORCHESTRATION_SECONDS, 1.0),
         Row("second run of the day", second, "promised seconds", SECOND_RUN_SECONDS, 1.0),
     ]
+
+
+def _dbt_seconds(home: Path) -> float:
+    """Seconds in which dbt parsed the project and ran models and tests."""
+    metadata = json.loads((home / "build" / "run_results.json").read_text())["metadata"]
+    begun, ended = (
+        datetime.fromisoformat(metadata[name]) for name in ("invocation_started_at", "generated_at")
+    )
+    return (ended - begun).total_seconds()
 
 
 def _run(environment: dict[str, str]) -> float:

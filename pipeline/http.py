@@ -31,22 +31,36 @@ RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
 LONGEST_PAUSE_SECONDS = 60.0
 """A vendor that asks for more than this in Retry-After is asked again at the next run instead."""
 CHUNK_BYTES = 1 << 16
+NO_SUCH_NAME = "the name does not resolve"
 
 
 class Pace:
-    """Spaces the requests to each host, over all threads of the process."""
+    """Spaces the requests to each host, over all threads of the process.
+
+    A host whose name does not resolve is given up for the rest of the run, so that many sources of one host
+    do not queue for nothing.
+    """
 
     def __init__(self, requests_per_second: float) -> None:
         self._interval_seconds = 1 / requests_per_second
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._next_at: dict[str, float] = defaultdict(float)
+        self._unknown_hosts: set[str] = set()
 
-    def wait(self, host: str) -> None:
-        with self._lock:
-            now = time.monotonic()
-            start = max(now, self._next_at[host])
+    def wait(self, host: str) -> bool:
+        """Wait for the host's next turn; False, at once, where its name does not resolve."""
+        with self._changed:
+            start = max(time.monotonic(), self._next_at[host])
             self._next_at[host] = start + self._interval_seconds
-        time.sleep(start - now)
+            while host not in self._unknown_hosts and (left := start - time.monotonic()) > 0:
+                self._changed.wait(left)
+            return host not in self._unknown_hosts
+
+    def give_up(self, host: str) -> None:
+        """Its name does not resolve."""
+        with self._changed:
+            self._unknown_hosts.add(host)
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,8 @@ class Http:
     ) -> tuple[Exchange, bytes | None, SourceError | None]:
         """One attempt: what to record, the body if it is good, else why not."""
         url = self._public(str(request.url))
-        self._pace.wait(urlsplit(url).netloc)
+        host = urlsplit(url).netloc
+        is_known = self._pace.wait(host)
         base = Exchange(
             method=str(request.method),
             url=url,
@@ -179,11 +194,15 @@ class Http:
             scope=handling.scope,
         )
         label = f"{base.method} {url}"
+        if not is_known:
+            return _with(base, error=NO_SUCH_NAME), None, _nameless(label, host)
         try:
             response = self._session.send(
                 self._mirrored(request), stream=True, timeout=self._settings.timeout_seconds
             )
         except requests.RequestException as error:
+            if _has_cause(error, NameResolutionError):
+                self._pace.give_up(host)
             return _with(base, error=self._public(_short(error))), None, _unreachable(label, error)
         with response:
             received, broken = self._read(response)
@@ -286,14 +305,18 @@ def _with(exchange: Exchange, **changes: Any) -> Exchange:
 def _unreachable(label: str, error: requests.RequestException) -> Unreachable:
     host = urlsplit(label.split(" ", 1)[1]).netloc
     if _has_cause(error, NameResolutionError):
-        return Unreachable(f"{label}: the name {host} does not resolve; is there a network?")
+        return _nameless(label, host)
     return Unreachable(f"{label}: {_short(error)}")
+
+
+def _nameless(label: str, host: str) -> Unreachable:
+    return Unreachable(f"{label}: the name {host} does not resolve; is there a network?")
 
 
 def _short(error: BaseException) -> str:
     """One line that tells a dropped connection from one that never stood."""
     if _has_cause(error, NameResolutionError):
-        return "the name does not resolve"
+        return NO_SUCH_NAME
     innermost = error
     while (cause := innermost.__cause__ or innermost.__context__) is not None:
         innermost = cause

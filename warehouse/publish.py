@@ -88,7 +88,8 @@ def publish(
     red = [finding for finding in findings if not finding.is_ok]
     if red:
         raise PublicationRefused("\n".join(f"{finding.check}: {finding.detail}" for finding in red))
-    as_of = json.loads(dbt_results.read_text())["args"]["vars"]["as_of"]
+    built = json.loads(dbt_results.read_text())
+    as_of = built["args"]["vars"].get("as_of") or built["metadata"]["invocation_started_at"]
     release_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     path = releases / f"market-{release_id}.duckdb"
     write_file(path, lambda temporary: _copy_public(build, temporary))

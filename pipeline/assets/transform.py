@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -99,13 +98,14 @@ def build_models(
     build = settings().build
     build.parent.mkdir(parents=True, exist_ok=True)
     results = dbt_results_path()
-    as_of = config.as_of or datetime.now(UTC).isoformat()
+    # A variable that changes makes dbt parse the whole project again; without it a build stands at its start.
+    moment = ["--vars", json.dumps({"as_of": config.as_of})] if config.as_of else []
     with exclusive(build.with_suffix(".lock")):
         results.unlink(missing_ok=True)
         _prepare_environment()
         invocation = dbt.cli(
             # Unit tests judge the code, not the data; `make test` runs them.
-            ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps({"as_of": as_of})],
+            ["build", "--exclude-resource-type", "unit_test", *moment],
             context=context,
             target_path=build.parent / "target",
             raise_on_error=True,
