@@ -1,4 +1,4 @@
-"""The command line. Heavy libraries are imported by the command that needs them."""
+"""The command line. Heavy libraries are imported by the command that needs them, and behind its lock."""
 
 from __future__ import annotations
 
@@ -50,10 +50,11 @@ def run(
     unreachable with the age of its data.
     """
     from pipeline.console import RichProgress, emit, show_headline, show_results
-    from pipeline.headline import headline
-    from pipeline.running import Jobs
 
     with _one_at_a_time():
+        from pipeline.headline import headline
+        from pipeline.running import Jobs
+
         with RichProgress(quiet=as_json) as progress:
             jobs = Jobs(progress)
             results = jobs.fetch()
@@ -74,9 +75,10 @@ def fetch(source: SourceIds = None, as_json: AsJson = False) -> None:
     Example: aimarket fetch vastai openrouter_models
     """
     from pipeline.console import RichProgress, emit, show_results
-    from pipeline.running import Jobs
 
     with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
+        from pipeline.running import Jobs
+
         results = Jobs(progress).fetch(source or (), again=True)
     if as_json:
         emit(results)
@@ -98,9 +100,10 @@ def build(
 ) -> None:
     """Build the warehouse from the lake, audit it, publish it and draw the report."""
     from pipeline.console import RichProgress, emit, show_release
-    from pipeline.running import Jobs
 
     with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
+        from pipeline.running import Jobs
+
         release = Jobs(progress).build(as_of.isoformat() + "+00:00" if as_of else "")
     if as_json:
         emit(release.manifest)

@@ -105,13 +105,18 @@ def is_due(source: Source, lake: Lake, now: datetime) -> bool:
 def _fetch_and_load(
     source: Source, archive: Archive, lake: Lake, settings: Settings, pace: Pace, on_progress: OnProgress
 ) -> Result:
+    """One source from vendor to lake. Whatever goes wrong stays in the result: the others go on."""
     begun = time.monotonic()
-    for left_over in unloaded(source, archive, lake):
-        load(left_over, source, archive, lake)
-    on_progress(source.source_id, "fetching")
-    record = fetch(source, archive, settings, pace, on_progress)
-    on_progress(source.source_id, "loading")
-    result = load(record, source, archive, lake)
+    try:
+        for left_over in unloaded(source, archive, lake):
+            load(left_over, source, archive, lake)
+        on_progress(source.source_id, "fetching")
+        record = fetch(source, archive, settings, pace, on_progress)
+        on_progress(source.source_id, "loading")
+        result = load(record, source, archive, lake)
+    except Exception as error:  # noqa: BLE001 - a module that cannot even be imported must not stop the others
+        said = f"pipeline/sources/{source.source_id}.py failed with {type(error).__name__}: {error}"
+        result = Result(source.source_id, "failed", error_kind=ParserFault.__name__, error=said)
     result.seconds = time.monotonic() - begun
     on_progress(source.source_id, result.outcome)
     return result

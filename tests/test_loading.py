@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -357,6 +358,17 @@ def test_one_failing_source_leaves_the_others_unharmed(market: Settings) -> None
     assert sorted(attempts["source_id"]) == sorted(results)
     manifests = list((market.archive / "manifest").rglob("*.json"))
     assert len(manifests) == len(results)
+
+
+def test_a_module_that_cannot_be_imported_fails_its_source_alone(market: Settings) -> None:
+    """A row whose module does not exist: the real Source looks it up and fails before any request."""
+    template = shop("first")
+    kept = {field.name: getattr(template, field.name) for field in fields(Source)}
+    missing = Source(**{**kept, "source_id": "no_such_module"})
+    results = {result.source_id: result for result in fetch_all([missing, shop("second")], market)}
+    assert results["no_such_module"].outcome == "failed"
+    assert "No module named" in results["no_such_module"].error
+    assert results["second"].outcome == "complete"
 
 
 def test_an_archive_damaged_for_one_source_fails_that_source_alone(market: Settings) -> None:
