@@ -16,6 +16,7 @@ from pipeline.parsing import Rows, decimal, usd_per_mtok
 from tests.helpers import RECORDED_AT, faults, gpu_offer, provenance, token_price
 from warehouse.contracts import (
     CONTRACTS,
+    FX_RATES,
     GPU_OFFERS,
     HARDWARE_PRICES,
     LEADERBOARD_SCORES,
@@ -62,9 +63,17 @@ def purchase(**changes: Any) -> dict[str, Any]:
     return {"seller_raw": "shop", "gpu_raw": "H100", "usd_per_gpu": "25000", **changes}
 
 
+def fx_rate(**changes: Any) -> dict[str, Any]:
+    return {"currency": "USD", "units_per_eur": "1.0850", "rate_date": "2026-05-29", **changes}
+
+
 @pytest.mark.parametrize(
     ("contract", "row", "reason"),
     [
+        pytest.param(FX_RATES, fx_rate(units_per_eur="0"), "must be above 0", id="rate of zero"),
+        pytest.param(
+            FX_RATES, fx_rate(rate_date="2026-06-20"), "more than a day after", id="rate of a day to come"
+        ),
         pytest.param(GPU_OFFERS, gpu_offer(usd_per_hour=None), "no price", id="offer without a price"),
         pytest.param(GPU_OFFERS, gpu_offer(usd_per_hour="0"), "must be above 0", id="offer at zero"),
         pytest.param(GPU_OFFERS, gpu_offer(usd_per_hour="-1"), "must be above 0", id="offer below zero"),
@@ -267,6 +276,7 @@ def test_what_a_source_does_not_state_stays_unknown(contract_name: str) -> None:
         "model_facts": fact(),
         "throughput": measured(),
         "hardware_prices": purchase(),
+        "fx_rates": fx_rate(),
     }[contract_name]
     rows, _ = judged(contract, row)
     stated = {*row, *(column.name for column in contract.columns if column.default is not None)}
