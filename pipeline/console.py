@@ -154,7 +154,7 @@ def show_status(status: Status) -> None:
 
 
 def show_sources(sources: Sequence[Source]) -> None:
-    table = _table("source", "kind", "gives", "publisher", "licence", "redistribution", "every")
+    table = _table("source", "kind", "gives", "publisher", "licence", "redistribution", "every", "key")
     for source in sources:
         table.add_row(
             source.source_id,
@@ -164,6 +164,7 @@ def show_sources(sources: Sequence[Source]) -> None:
             source.license,
             source.redistribution,
             f"{source.cadence_days} d" if source.cadence_days else "",
+            " ".join(source.key_env),
         )
     OUT.print(table)
 
