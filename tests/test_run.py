@@ -185,7 +185,7 @@ def test_without_a_network_the_history_is_published_and_strict_calls_it_a_failur
     assert ages["vastai"] is None
 
 
-@pytest.mark.parametrize("seconds", [2.0, 9.0, 16.0])
+@pytest.mark.parametrize("seconds", [2.0, 9.0, 16.0, 20.0])
 def test_a_killed_run_loses_nothing_and_the_next_one_completes(
     home: Home, tmp_path: Path, seconds: float
 ) -> None:

@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -44,6 +47,10 @@ DBT = Dbt(
     # The one beside this Python, whether or not its environment is activated.
     dbt_executable=str(Path(sys.executable).with_name("dbt")),
 )
+
+
+LAST_BREATH_SECONDS = 1.0
+"""Until the system has taken the locks of a killed process."""
 
 
 class BuildConfig(dg.Config):
@@ -100,7 +107,9 @@ def build_models(
     results = dbt_results_path()
     # A variable that changes makes dbt parse the whole project again; without it a build stands at its start.
     moment = ["--vars", json.dumps({"as_of": config.as_of})] if config.as_of else []
+    running = build.with_name("dbt.pid")
     with exclusive(build.with_suffix(".lock")):
+        _end_orphan(running)
         results.unlink(missing_ok=True)
         _prepare_environment()
         invocation = dbt.cli(
@@ -110,12 +119,31 @@ def build_models(
             target_path=build.parent / "target",
             raise_on_error=True,
         )
+        running.write_text(str(invocation.process.pid))
         progress.begin_build(len(invocation.manifest["nodes"]))
         try:
             for event in invocation.stream():
                 progress.advance_build()
                 yield event
         finally:
+            running.unlink(missing_ok=True)
             written = invocation.target_path / "run_results.json"
             if written.exists():
                 shutil.copyfile(written, results)
+
+
+def _end_orphan(running: Path) -> None:
+    """End the dbt process that a killed run left behind: it would go on writing the build file.
+
+    Whoever holds the build's lock is the only one to build, so a dbt named here belongs to nobody any more.
+    """
+    if not running.exists():
+        return
+    process_id = int(running.read_text() or 0)
+    ps = shutil.which("ps")
+    asked = [ps, "-p", str(process_id), "-o", "command="] if ps and process_id else None
+    command = subprocess.run(asked, capture_output=True, text=True, check=False).stdout if asked else ""
+    if str(DBT.dbt_executable) in command:
+        os.kill(process_id, signal.SIGKILL)
+        time.sleep(LAST_BREATH_SECONDS)
+    running.unlink()
