@@ -12,13 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import polars as pl
 
 from pipeline.errors import PayloadError
 from warehouse.contracts import CONTRACTS, MONEY
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
 
 T = TypeVar("T")
 
@@ -117,6 +120,20 @@ def read_csv(body: bytes, required: Iterable[str]) -> Iterator[tuple[int, dict[s
             yield reader.line_num, {name: value for name, value in row.items() if isinstance(value, str)}
     except csv.Error as error:
         raise PayloadError(f"not CSV at line {reader.line_num}: {error}") from error
+
+
+def read_html(body: bytes) -> BeautifulSoup:
+    """A page as a tree. Raises PayloadError when the body is no HTML page."""
+    from bs4 import BeautifulSoup
+    from bs4.exceptions import ParserRejectedMarkup
+
+    start = body.lstrip()
+    if not start.startswith(b"<") or start.startswith(b"<?xml"):
+        raise PayloadError(f"not an HTML page; the body starts {_start(body)}")
+    try:
+        return BeautifulSoup(body, "html.parser")
+    except ParserRejectedMarkup as error:
+        raise PayloadError(f"not an HTML page: {error}") from error
 
 
 def decimal(text: str) -> Decimal | None:

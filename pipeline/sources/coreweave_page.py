@@ -11,11 +11,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bs4 import BeautifulSoup, Tag
-from bs4.exceptions import ParserRejectedMarkup
+from bs4 import Tag
 
 from pipeline.errors import PayloadError
-from pipeline.parsing import Context, Parsed, Rows, decimal
+from pipeline.parsing import Context, Parsed, Rows, decimal, read_html
 
 if TYPE_CHECKING:
     from pipeline.http import Http
@@ -44,7 +43,7 @@ def parse(body: bytes, context: Context) -> Parsed:  # noqa: ARG001 - one signat
     PayloadError when the page has no GPU rows, no label for a price by the hour, rows of another number of
     cells, or no price.
     """
-    soup = _page(body)
+    soup = read_html(body)
     if not PRICE_LABEL.search(soup.get_text(" ")):
         raise PayloadError("no label for an instance price per hour on the page")
     table = [
@@ -91,12 +90,3 @@ def _text(tag: Tag) -> str:
 def _number(text: str) -> str | None:
     found = NUMBER.match(text)
     return str(decimal(found[1]) or "") or None if found else None
-
-
-def _page(body: bytes) -> BeautifulSoup:
-    if not body.lstrip().startswith(b"<") or body.lstrip().startswith(b"<?xml"):
-        raise PayloadError(f"not an HTML page; the body starts {body[:60]!r}")
-    try:
-        return BeautifulSoup(body, "html.parser")
-    except ParserRejectedMarkup as error:
-        raise PayloadError(f"not an HTML page: {error}") from error

@@ -11,12 +11,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 from bs4.element import NavigableString
-from bs4.exceptions import ParserRejectedMarkup
 
 from pipeline.errors import PayloadError
-from pipeline.parsing import Context, Parsed, Rows
+from pipeline.parsing import Context, Parsed, Rows, read_html
 
 if TYPE_CHECKING:
     from pipeline.http import Http
@@ -43,7 +42,7 @@ def parse(body: bytes, context: Context) -> Parsed:  # noqa: ARG001 - one signat
     prices, whose term the page does not give, are too. Raises PayloadError when the page has no card or no
     price.
     """
-    soup = _page(body)
+    soup = read_html(body)
     headings = soup.find_all(class_=HEADING)
     if not headings:
         raise PayloadError(f"no heading of class {HEADING} on the page")
@@ -90,12 +89,3 @@ def _card(heading: Tag) -> tuple[list[str], list[str]]:
         elif isinstance(node, NavigableString) and node.strip():
             texts.append(node.strip())
     return tags, texts
-
-
-def _page(body: bytes) -> BeautifulSoup:
-    if not body.lstrip().startswith(b"<") or body.lstrip().startswith(b"<?xml"):
-        raise PayloadError(f"not an HTML page; the body starts {body[:60]!r}")
-    try:
-        return BeautifulSoup(body, "html.parser")
-    except ParserRejectedMarkup as error:
-        raise PayloadError(f"not an HTML page: {error}") from error

@@ -11,11 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bs4 import BeautifulSoup
-from bs4.exceptions import ParserRejectedMarkup
-
 from pipeline.errors import PayloadError
-from pipeline.parsing import Context, Parsed, Rows, decimal
+from pipeline.parsing import Context, Parsed, Rows, decimal, read_html
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -60,7 +57,7 @@ def parse(body: bytes, context: Context) -> Parsed:
     """
     rows = Rows("leaderboard_scores")
     benchmark = context.scope or context.url.rpartition("/")[2]
-    table = _page(body).find("table")
+    table = read_html(body).find("table")
     if table is None:
         raise PayloadError("the page has no table")
     first_line = table.find("tr") or table
@@ -108,15 +105,6 @@ def parse(body: bytes, context: Context) -> Parsed:
         if cost["score"]:
             rows.add(f"row {position}/total_cost", **cost, **known)
     return {"leaderboard_scores": rows}
-
-
-def _page(body: bytes) -> BeautifulSoup:
-    if b"<" not in body or body.lstrip().startswith(b"<?xml"):
-        raise PayloadError(f"not an HTML page; the body starts {body[:60]!r}")
-    try:
-        return BeautifulSoup(body, "html.parser")
-    except ParserRejectedMarkup as error:
-        raise PayloadError(f"not an HTML page: {error}") from error
 
 
 def _words(tag: Tag) -> str:

@@ -15,11 +15,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bs4 import BeautifulSoup
-from bs4.exceptions import ParserRejectedMarkup
-
 from pipeline.errors import PayloadError
-from pipeline.parsing import Context, Parsed, Rows
+from pipeline.parsing import Context, Parsed, Rows, read_html
 
 if TYPE_CHECKING:
     from pipeline.http import Http
@@ -51,7 +48,7 @@ def parse(body: bytes, context: Context) -> Parsed:  # noqa: ARG001 - one signat
     neither does, it is unstated. Columns of commitments, whose term the page does not give, are passed over.
     Raises PayloadError when the page has no page data or no table of GPUs and prices.
     """
-    soup = _page(body)
+    soup = read_html(body)
     script = soup.find("script", id=DATA_ID)
     if script is None:
         raise PayloadError(f"no script {DATA_ID} on the page")
@@ -129,12 +126,3 @@ def _is_line(node: Any) -> bool:
 
 def _names_gpu(line: list[str]) -> bool:
     return bool(line) and bool(GPU.match(line[0].strip()))
-
-
-def _page(body: bytes) -> BeautifulSoup:
-    if not body.lstrip().startswith(b"<") or body.lstrip().startswith(b"<?xml"):
-        raise PayloadError(f"not an HTML page; the body starts {body[:60]!r}")
-    try:
-        return BeautifulSoup(body, "html.parser")
-    except ParserRejectedMarkup as error:
-        raise PayloadError(f"not an HTML page: {error}") from error

@@ -10,11 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bs4 import BeautifulSoup
-from bs4.exceptions import ParserRejectedMarkup
-
 from pipeline.errors import PayloadError
-from pipeline.parsing import Context, Parsed, Rows
+from pipeline.parsing import Context, Parsed, Rows, read_html
 
 if TYPE_CHECKING:
     from pipeline.http import Http
@@ -35,7 +32,7 @@ def parse(body: bytes, context: Context) -> Parsed:  # noqa: ARG001 - one signat
     Key: accelerator. A lowest price of an unstated kind of sale. Raises PayloadError when no headline has
     this form.
     """
-    text = " ".join(_page(body).get_text(" ").split())
+    text = " ".join(read_html(body).get_text(" ").split())
     found = {match[1].upper(): match[2] for match in HEADLINE.finditer(text)}
     if not found:
         raise PayloadError('no headline "Buy <accelerator>s from $<price>/hr" on the page')
@@ -53,12 +50,3 @@ def parse(body: bytes, context: Context) -> Parsed:  # noqa: ARG001 - one signat
             native_price=price,
         )
     return {"gpu_offers": rows}
-
-
-def _page(body: bytes) -> BeautifulSoup:
-    if not body.lstrip().startswith(b"<") or body.lstrip().startswith(b"<?xml"):
-        raise PayloadError(f"not an HTML page; the body starts {body[:60]!r}")
-    try:
-        return BeautifulSoup(body, "html.parser")
-    except ParserRejectedMarkup as error:
-        raise PayloadError(f"not an HTML page: {error}") from error
