@@ -2,6 +2,7 @@
 {%- set days_around = 30 %}
 {#- Of the class, models with a price, below which a month stays empty. -#}
 {%- set fewest_models = 3 %}
+{%- set too_few = "case when counted.priced_model_count < " ~ fewest_models ~ " then 'too few' end" %}
 {%- set references = var('reference_models') | join("', '") %}
 
 with
@@ -184,11 +185,7 @@ final as (
         cast(counted.eligible_model_count as integer) as eligible_model_count,
         cast(counted.priced_model_count as integer) as priced_model_count,
         cast(counted.host_count as integer) as host_count,
-        case
-            when counted.priced_model_count < {{ fewest_models }} then 'suppressed'
-            when asked.price_date >= {{ as_of_date() }} - 7 then 'provisional'
-            else 'final'
-        end as status,
+        {{ value_status('asked.price_date', too_few) }} as status,
         '{{ var("methodology_version") }}' as methodology_version
     from asked
     inner join counted

@@ -236,10 +236,7 @@ final as (
         judged.outlier_reason is null
         and not judged.is_cross_check
         and judged.price_statistic != 'minimum' as is_index_input,
-        case
-            when judged.price_date >= {{ as_of_date() }} - 7 then 'provisional'
-            else 'final'
-        end as status
+        {{ value_status('judged.price_date') }} as status
     from judged
     where judged.price_date >= date '{{ first_day }}'
 

@@ -318,10 +318,7 @@ final as (
         placed.evidence,
         placed.last_observed_at,
         cast(placed.price_date - cast(placed.last_observed_at as date) as integer) as age_days,
-        case
-            when placed.price_date >= {{ as_of_date() }} - 7 then 'provisional'
-            else 'final'
-        end as status
+        {{ value_status('placed.price_date') }} as status
     from placed
     inner join lines
         on placed.line_number = lines.line_number
