@@ -49,16 +49,19 @@ def run(
     Without a network the bundled history is built and published all the same; every source then shows as
     unreachable with the age of its data.
     """
+    from pipeline.beside import fetching
     from pipeline.console import RichProgress, emit, show_headline, show_results
 
     with _one_at_a_time():
-        from pipeline.headline import headline
-        from pipeline.running import Jobs
+        progress = RichProgress(quiet=as_json)
+        with fetching(quiet=as_json) as fetched:
+            from pipeline.headline import headline
+            from pipeline.running import Build
 
-        with RichProgress(quiet=as_json) as progress:
-            jobs = Jobs(progress)
-            results = jobs.fetch()
-            release = jobs.build()
+            build = Build(progress)
+            results = fetched.result()
+        with progress:
+            release = build.run()
         told = headline(release)
     if as_json:
         emit({"release_id": release.release_id, "results": results, "headline": told})
@@ -77,9 +80,9 @@ def fetch(source: SourceIds = None, as_json: AsJson = False) -> None:
     from pipeline.console import RichProgress, emit, show_results
 
     with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
-        from pipeline.running import Jobs
+        from pipeline.running import fetch as fetch_now
 
-        results = Jobs(progress).fetch(source or (), again=True)
+        results = fetch_now(progress, source or (), again=True)
     if as_json:
         emit(results)
     else:
@@ -102,9 +105,9 @@ def build(
     from pipeline.console import RichProgress, emit, show_release
 
     with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
-        from pipeline.running import Jobs
+        from pipeline.running import Build
 
-        release = Jobs(progress).build(as_of.isoformat() + "+00:00" if as_of else "")
+        release = Build(progress).run(as_of.isoformat() + "+00:00" if as_of else "")
     if as_json:
         emit(release.manifest)
     else:

@@ -1,29 +1,18 @@
-"""Assembly only: what `dagster dev`, a deployed daemon and `aimarket run` all load."""
+"""Assembly only: what `dagster dev` and a deployed daemon load. `aimarket run` runs the same two jobs."""
 
 from __future__ import annotations
 
 import dagster as dg
 
-from pipeline.assets.fetch import fetch_sources
-from pipeline.assets.publish import release, report
-from pipeline.assets.transform import DBT, build_models
+from pipeline.assets.fetch import fetch_definitions
+from pipeline.assets.publish import build_definitions
 from pipeline.progress import Progress
-from pipeline.schedules import build_job, daily_schedules, fetch_job
+from pipeline.schedules import daily_schedules
 
-
-def definitions(progress: Progress | None = None) -> dg.Definitions:
-    """The definitions, telling ``progress`` what happens while they run."""
-    return dg.Definitions(
-        assets=[fetch_sources, build_models, release, report],
-        jobs=[fetch_job, build_job],
-        schedules=daily_schedules,
-        resources={
-            "dbt": DBT,
-            "progress": progress or Progress(),
-        },
-        # One process per step costs seconds of CPU each; fetching has its own threads, dbt its own process.
-        executor=dg.in_process_executor,
-    )
-
-
-defs = definitions()
+silent = Progress()
+defs = dg.Definitions.merge(
+    fetch_definitions(silent),
+    build_definitions(silent),
+    # One process per step costs seconds of CPU each; fetching has its own threads, and so has dbt.
+    dg.Definitions(schedules=daily_schedules, executor=dg.in_process_executor),
+)

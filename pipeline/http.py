@@ -31,6 +31,8 @@ RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
 LONGEST_PAUSE_SECONDS = 60.0
 """A vendor that asks for more than this in Retry-After is asked again at the next run instead."""
 CHUNK_BYTES = 1 << 16
+NAMELESS_HOSTS_OFFLINE = 5
+"""So many names that do not resolve, and none that does, make a machine without a network."""
 NO_SUCH_NAME = "the name does not resolve"
 
 
@@ -38,7 +40,8 @@ class Pace:
     """Spaces the requests to each host, over all threads of the process.
 
     A host whose name does not resolve is given up for the rest of the run, so that many sources of one host
-    do not queue for nothing.
+    do not queue for nothing. Where several names do not resolve and no host has answered yet there is no
+    network, and all are given up: a resolver that nobody answers takes many seconds per name.
     """
 
     def __init__(self, requests_per_second: float) -> None:
@@ -46,15 +49,24 @@ class Pace:
         self._changed = threading.Condition()
         self._next_at: dict[str, float] = defaultdict(float)
         self._unknown_hosts: set[str] = set()
+        self._has_network = False
 
     def wait(self, host: str) -> bool:
         """Wait for the host's next turn; False, at once, where its name does not resolve."""
         with self._changed:
             start = max(time.monotonic(), self._next_at[host])
             self._next_at[host] = start + self._interval_seconds
-            while host not in self._unknown_hosts and (left := start - time.monotonic()) > 0:
+            while not self._is_given_up(host) and (left := start - time.monotonic()) > 0:
                 self._changed.wait(left)
-            return host not in self._unknown_hosts
+            return not self._is_given_up(host)
+
+    def _is_given_up(self, host: str) -> bool:
+        is_offline = not self._has_network and len(self._unknown_hosts) >= NAMELESS_HOSTS_OFFLINE
+        return is_offline or host in self._unknown_hosts
+
+    def note_answer(self) -> None:
+        """Some host answered: there is a network."""
+        self._has_network = True
 
     def give_up(self, host: str) -> None:
         """Its name does not resolve."""
@@ -204,6 +216,7 @@ class Http:
             if _has_cause(error, NameResolutionError):
                 self._pace.give_up(host)
             return _with(base, error=self._public(_short(error))), None, _unreachable(label, error)
+        self._pace.note_answer()
         with response:
             received, broken = self._read(response)
         headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}

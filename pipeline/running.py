@@ -14,8 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipeline.assets.fetch import asset_key
-from pipeline.definitions import definitions
+from pipeline.assets.fetch import asset_key, fetch_definitions
 from pipeline.errors import RegistryError
 from pipeline.loading import Result
 from pipeline.progress import Progress
@@ -27,40 +26,46 @@ from warehouse.settings import settings
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-class Jobs:
-    """The two jobs, sharing one set of definitions."""
+def fetch(progress: Progress, source_ids: Sequence[str] = (), again: bool = False) -> list[Result]:
+    """Fetch the named sources, or all live ones, for today. A source that fails is in the results."""
+    chosen = [find_source(source_id) for source_id in source_ids]
+    if history := [source.source_id for source in chosen if not source.is_live]:
+        raise RegistryError(
+            f"{', '.join(history)}: a frozen history, nothing to fetch; see `aimarket backfill`"
+        )
+    with dg.DagsterInstance.ephemeral() as instance, _quiet(_log("fetch"), "w"):
+        fetch_definitions(progress).resolve_job_def("fetch").execute_in_process(
+            instance=instance,
+            partition_key=datetime.now(UTC).date().isoformat(),
+            asset_selection=[asset_key(source) for source in chosen] or None,
+            run_config=QUIET | {"ops": {"fetch_sources": {"config": {"again": again}}}},
+        )
+    return progress.results
+
+
+class Build:
+    """The job `build`. Making it loads dbt and the project, running it costs what the data weigh."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        _log().unlink(missing_ok=True)
-        self._definitions = definitions(progress)
+        with _quiet(_log("build"), "w"):
+            # Here and not above: fetching needs none of it.
+            from pipeline.assets.publish import build_definitions
 
-    def fetch(self, source_ids: Sequence[str] = (), again: bool = False) -> list[Result]:
-        """Fetch the named sources, or all live ones, for today. A source that fails is in the results."""
-        chosen = [find_source(source_id) for source_id in source_ids]
-        if history := [source.source_id for source in chosen if not source.is_live]:
-            raise RegistryError(
-                f"{', '.join(history)}: a frozen history, nothing to fetch; see `aimarket backfill`"
-            )
-        with dg.DagsterInstance.ephemeral() as instance, _quiet():
-            self._definitions.resolve_job_def("fetch").execute_in_process(
-                instance=instance,
-                partition_key=datetime.now(UTC).date().isoformat(),
-                asset_selection=[asset_key(source) for source in chosen] or None,
-                run_config=QUIET | {"ops": {"fetch_sources": {"config": {"again": again}}}},
-            )
-        return self._progress.results
+            self._job = build_definitions(progress).resolve_job_def("build")
+            self._instance = dg.DagsterInstance.ephemeral()
 
-    def build(self, as_of: str = "") -> Release:
+    def run(self, as_of: str = "") -> Release:
         """Build, audit, publish and report. Raises AimarketError with what stopped it."""
-        with dg.DagsterInstance.ephemeral() as instance, _quiet():
-            done = self._definitions.resolve_job_def("build").execute_in_process(
+        with self._instance as instance, _quiet(_log("build"), "a"):
+            done = self._job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
                 run_config=QUIET | {"ops": {"build_models": {"config": {"as_of": as_of}}}},
             )
         if not done.success:
-            raise AimarketError(f"{_why(done)}\nsee {_log()}")
+            if _is_interrupted(done):
+                raise KeyboardInterrupt
+            raise AimarketError(f"{_why(done)}\nsee {_log('build')}")
         published = current_release(settings().releases, settings().market)
         if published is None:
             raise AimarketError("the build succeeded but nothing is published")
@@ -78,16 +83,24 @@ def dagster_home() -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(log: Path, mode: str) -> Iterator[None]:
     """Keep the libraries' running commentary in a file: the screen belongs to the progress display."""
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    _log().parent.mkdir(parents=True, exist_ok=True)
-    with _log().open("a", encoding="utf-8") as target, redirect_stdout(target):
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open(mode, encoding="utf-8") as target, redirect_stdout(target):
         yield
 
 
-def _log() -> Path:
-    return settings().home / "run.log"
+def _log(job: str) -> Path:
+    return settings().home / f"{job}.log"
+
+
+def _is_interrupted(done: dg.ExecuteInProcessResult) -> bool:
+    return any(
+        event.step_failure_data.error.cls_name == "DagsterExecutionInterruptedError"
+        for event in done.all_events
+        if event.is_step_failure and event.step_failure_data.error
+    )
 
 
 def _why(done: dg.ExecuteInProcessResult) -> str:

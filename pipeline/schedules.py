@@ -2,20 +2,8 @@
 
 import dagster as dg
 
-from pipeline.assets.fetch import fetch_sources
-from pipeline.assets.publish import release, report
-from pipeline.assets.transform import build_models
-
-fetch_job = dg.define_asset_job(
-    "fetch",
-    selection=dg.AssetSelection.assets(fetch_sources),
-    description="Fetch every live source into the archive and the lake.",
-)
-build_job = dg.define_asset_job(
-    "build",
-    selection=dg.AssetSelection.assets(build_models, release, report),
-    description="Build, audit and publish the warehouse from the lake; draw the report.",
-)
+from pipeline.assets.fetch import fetch_job
+from pipeline.assets.publish import build_job
 
 
 @dg.schedule(job=fetch_job, cron_schedule="0 6 * * *", execution_timezone="UTC")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.fetching import fetch
-from pipeline.http import Http, Pace
+from pipeline.http import NAMELESS_HOSTS_OFFLINE, Http, Pace
 from pipeline.loading import Result, load
 from pipeline.registry import Source
 from tests.helpers import LIST_URL, observations, price_list, quick_settings, stand_in
@@ -293,6 +293,18 @@ def test_a_name_that_does_not_resolve_fails_at_once(tmp_path: Path) -> None:
     assert "the name nothing.invalid does not resolve" in fetched.error
     assert len(fetched.exchanges) == 1
     assert fetched.exchanges[0].status is None
+
+
+def test_after_several_nameless_hosts_and_no_answer_nobody_waits_for_the_resolver_any_more() -> None:
+    offline, online = Pace(1000), Pace(1000)
+    online.note_answer()
+    for pace in (offline, online):
+        for number in range(NAMELESS_HOSTS_OFFLINE):
+            assert pace.wait(f"new-{number}.invalid")
+            pace.give_up(f"new-{number}.invalid")
+    assert not offline.wait("another.invalid")
+    assert online.wait("another.invalid")
+    assert not online.wait("new-0.invalid")
 
 
 def test_a_confirmed_answer_is_an_unchanged_reading_with_all_rows_of_the_day(tmp_path: Path) -> None:

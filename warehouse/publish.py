@@ -209,6 +209,7 @@ def _copy_public(build: Path, target: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"attach '{_quoted(build)}' as build (read_only)")
         connection.execute(f"attach '{_quoted(target)}' as release (storage_version '{STORAGE_VERSION}')")
+        connection.begin()
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(f"create schema release.{schema}")
         for name in _tables(connection, "build"):
@@ -224,6 +225,7 @@ def _copy_public(build: Path, target: Path) -> None:
         for table, column, comment in comments:
             what = f'column release.{table}."{column}"' if column else f"table release.{table}"
             connection.execute(f"comment on {what} is '{comment.replace(chr(39), chr(39) * 2)}'")
+        connection.commit()
     target.with_name(target.name + ".wal").unlink(missing_ok=True)
 
 

@@ -106,3 +106,15 @@ def _report(source: Source, result: Result) -> Iterator[dg.MaterializeResult[Non
             "seconds": result.seconds,
         },
     )
+
+
+fetch_job = dg.define_asset_job(
+    "fetch",
+    selection=dg.AssetSelection.assets(fetch_sources),
+    description="Fetch every live source into the archive and the lake.",
+)
+
+
+def fetch_definitions(progress: Progress) -> dg.Definitions:
+    """The job `fetch`, telling ``progress`` what happens."""
+    return dg.Definitions(assets=[fetch_sources], jobs=[fetch_job], resources={"progress": progress})

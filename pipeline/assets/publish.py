@@ -6,6 +6,7 @@ import dagster as dg
 import yaml
 
 from pipeline.assets.transform import build_models, dbt_results_path
+from pipeline.progress import Progress
 from warehouse.files import exclusive
 from warehouse.publish import publish
 from warehouse.report import draw_report
@@ -37,6 +38,20 @@ def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     path = draw_report()
     context.log.info("wrote %s", path)
     return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
+
+
+build_job = dg.define_asset_job(
+    "build",
+    selection=dg.AssetSelection.assets(build_models, release, report),
+    description="Build, audit and publish the warehouse from the lake; draw the report.",
+)
+
+
+def build_definitions(progress: Progress) -> dg.Definitions:
+    """The job `build`, telling ``progress`` what happens."""
+    return dg.Definitions(
+        assets=[build_models, release, report], jobs=[build_job], resources={"progress": progress}
+    )
 
 
 def _methodology_version() -> str:

@@ -1,0 +1,76 @@
+"""dbt in this process: started in no time once it is imported, and gone when the process is.
+
+A dbt of its own would cost seconds of start-up in every run, and would go on writing the build file after the
+run that started it was killed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.factory import FACTORY
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.flags import get_flags
+from dbt_common.events.base_types import EventMsg
+from dbt_common.events.functions import msg_to_dict
+
+from warehouse.errors import AimarketError
+from warehouse.settings import DBT_PROJECT, HISTORY, settings
+
+RESULTS = ("LogModelResult", "LogSeedResult", "LogTestResult")
+"""Events that end a node."""
+INTERRUPT_AGAIN_SECONDS = 0.1
+
+
+def results(arguments: Sequence[str], target: Path, project: Path = DBT_PROJECT) -> Iterator[dict[str, Any]]:
+    """Run dbt and yield an event per finished node, in the form of its JSON log; artifacts go to ``target``.
+
+    Raises AimarketError when dbt fails or a node does. When the listener is interrupted, so is dbt.
+    """
+    _tell_places()
+    told: SimpleQueue[EventMsg | dbtRunnerResult] = SimpleQueue()
+    places = {"project-dir": project, "profiles-dir": project, "target-path": target, "log-path": target}
+    command = [*arguments, *(text for name, path in places.items() for text in (f"--{name}", str(path)))]
+    work = Thread(target=lambda: told.put(dbtRunner(callbacks=[told.put]).invoke(command)), daemon=True)
+    work.start()
+    try:
+        while not isinstance(event := told.get(), dbtRunnerResult):
+            if event.info.name in RESULTS:
+                yield msg_to_dict(event)
+    except BaseException:
+        # Its own way to stop is to fail: queries that are cancelled do, and then it begins no other node.
+        object.__setattr__(get_flags(), "FAIL_FAST", True)
+        while work.is_alive():
+            for adapter in FACTORY.adapters.values():
+                adapter.cancel_open_connections()
+            work.join(INTERRUPT_AGAIN_SECONDS)
+        raise
+    finally:
+        work.join()
+        # Otherwise this process would keep the build file open and nobody could attach it.
+        DuckDBConnectionManager.close_all_connections()
+    if not event.success:
+        raise AimarketError(f"dbt {arguments[0]} failed: {_why(event)}")
+
+
+def _why(outcome: dbtRunnerResult) -> str:
+    if outcome.exception:
+        return str(outcome.exception).strip()
+    nodes = getattr(outcome.result, "results", ())
+    red = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    first = red[0] if red else None
+    return f"{first.node.unique_id}: {first.message}, {len(red)} in all" if first else "no node says why"
+
+
+def _tell_places() -> None:
+    """Tell dbt's profile and macros where this process keeps its data."""
+    os.environ["DBT_MARKET_BUILD"] = str(settings().build)
+    os.environ["DBT_MARKET_LAKE"] = str(settings().lake)
+    os.environ["DBT_MARKET_HISTORY"] = str(HISTORY)
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
