@@ -251,6 +251,26 @@ def releases(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def verify(as_json: AsJson = False) -> None:
+    """Build the current release again from the lake and compare every table; check the bytes rows came from.
+
+    Exit 1 when a table differs or an archived object is missing or damaged.
+    """
+    from pipeline.console import RichProgress, emit, show_verified
+
+    with RichProgress(quiet=as_json) as progress:
+        from pipeline.verifying import verify as verify_release
+
+        found = verify_release(progress)
+    if as_json:
+        emit(found)
+    else:
+        show_verified(found)
+    if not found.is_good:
+        raise typer.Exit(1)
+
+
+@app.command()
 def rollback(
     release_id: Annotated[
         str | None, typer.Argument(help="Release to go back to; the one before by default.")

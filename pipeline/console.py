@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.loading import Result
     from pipeline.registry import Source
     from pipeline.status import Status
+    from pipeline.verifying import Verified
     from warehouse.publish import Release
 
 WIDTH_OF_FILES = 200
@@ -111,6 +112,22 @@ def show_results(results: Sequence[Result]) -> None:
             Text(result.error),
         )
     OUT.print(table)
+
+
+def show_verified(found: Verified) -> None:
+    OUT.print(
+        f"Release {found.release_id}, as of {found.as_of}: {found.tables} tables, {found.rows:,} rows "
+        f"recomputed, {len(found.differing)} tables differ; {found.objects} archived objects read, "
+        f"{len(found.damaged_objects)} missing or damaged."
+    )
+    for name in found.differing:
+        OUT.print(Text(f"  differs: {name}", style="red"))
+    for digest in found.damaged_objects:
+        OUT.print(Text(f"  missing or damaged: {digest}", style="red"))
+    if found.differing and not found.has_same_project:
+        OUT.print(
+            "The SQL project or its seeds have changed since this release; `aimarket build` makes a new one."
+        )
 
 
 def show_release(release: Release) -> None:

@@ -6,6 +6,7 @@ run that started it was killed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,12 +29,15 @@ RESULTS = ("LogModelResult", "LogSeedResult", "LogTestResult")
 INTERRUPT_AGAIN_SECONDS = 0.1
 
 
-def results(arguments: Sequence[str], target: Path, project: Path = DBT_PROJECT) -> Iterator[dict[str, Any]]:
-    """Run dbt and yield an event per finished node, in the form of its JSON log; artifacts go to ``target``.
+def results(
+    arguments: Sequence[str], target: Path, project: Path = DBT_PROJECT, build: Path | None = None
+) -> Iterator[dict[str, Any]]:
+    """Run dbt and yield an event per finished node, in the form of its JSON log.
 
-    Raises AimarketError when dbt fails or a node does. When the listener is interrupted, so is dbt.
+    Artifacts go to ``target``, tables into ``build``, by default the private file of the settings. Raises
+    AimarketError when dbt fails or a node does. When the listener is interrupted, so is dbt.
     """
-    _tell_places()
+    _tell_places(build or settings().build)
     told: SimpleQueue[EventMsg | dbtRunnerResult] = SimpleQueue()
     places = {"project-dir": project, "profiles-dir": project, "target-path": target, "log-path": target}
     command = [*arguments, *(text for name, path in places.items() for text in (f"--{name}", str(path)))]
@@ -59,6 +63,17 @@ def results(arguments: Sequence[str], target: Path, project: Path = DBT_PROJECT)
         raise AimarketError(f"dbt {arguments[0]} failed: {_why(event)}")
 
 
+def project_digest() -> str:
+    """SHA-256 over the project's models, macros and seeds, by name and content."""
+    parts = [DBT_PROJECT / "dbt_project.yml"]
+    parts += [path for part in ("models", "macros", "seeds") for path in (DBT_PROJECT / part).rglob("*.*")]
+    digest = hashlib.sha256()
+    for path in sorted(parts):
+        digest.update(f"{path.relative_to(DBT_PROJECT)}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _why(outcome: dbtRunnerResult) -> str:
     if outcome.exception:
         return str(outcome.exception).strip()
@@ -68,9 +83,9 @@ def _why(outcome: dbtRunnerResult) -> str:
     return f"{first.node.unique_id}: {first.message}, {len(red)} in all" if first else "no node says why"
 
 
-def _tell_places() -> None:
+def _tell_places(build: Path) -> None:
     """Tell dbt's profile and macros where this process keeps its data."""
-    os.environ["DBT_MARKET_BUILD"] = str(settings().build)
+    os.environ["DBT_MARKET_BUILD"] = str(build)
     os.environ["DBT_MARKET_LAKE"] = str(settings().lake)
     os.environ["DBT_MARKET_HISTORY"] = str(HISTORY)
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"

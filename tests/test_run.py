@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,33 @@ def test_a_published_price_leads_back_to_the_bytes_it_came_from(home: Home) -> N
     digest, position = offer["payload_ref"].removeprefix("sha256:").split("#offers/")
     served_offer = json.loads(Archive(home.path / "raw").get(digest))["offers"][int(position)]
     assert offer["usd_per_hour"] == pytest.approx(served_offer["dph_base"], abs=1e-9)
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_release_follows_from_the_lake_and_its_rows_lead_to_whole_objects(home: Home) -> None:
+    found = json.loads(home.aimarket("verify", "--json"))
+    assert found["differing"] == []
+    assert found["rows"] > 100_000
+    assert found["objects"] >= 40
+    assert found["damaged_objects"] == []
+
+
+@pytest.mark.usefixtures("first_run")
+def test_verify_names_what_was_tampered_with(home: Home, tmp_path: Path) -> None:
+    (offer,) = home.ask(
+        "select payload_ref from core.fct_gpu_offer_prices_daily where source_id = 'vastai' limit 1"
+    )
+    digest = offer["payload_ref"].removeprefix("sha256:").partition("#")[0]
+    changed = Home(tmp_path / "changed")
+    shutil.copytree(home.path, changed.path, symlinks=True)
+    (changed.path / "raw" / "objects" / digest[:2] / f"{digest}.zst").write_bytes(b"not what was served")
+    release = (changed.path / "market.duckdb").resolve()
+    manifest = json.loads(release.with_suffix(".json").read_text())
+    manifest["tables"]["marts.gpu_prices_daily"]["digest"] = "1"
+    release.with_suffix(".json").write_text(json.dumps(manifest))
+    found = json.loads(changed.aimarket("verify", "--json", expected_exit=1))
+    assert found["differing"] == ["marts.gpu_prices_daily"]
+    assert found["damaged_objects"] == [digest]
 
 
 @pytest.mark.usefixtures("first_run")

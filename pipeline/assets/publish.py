@@ -6,6 +6,7 @@ import dagster as dg
 import yaml
 
 from pipeline.assets.transform import build_models, dbt_results_path
+from pipeline.dbt import project_digest
 from pipeline.progress import Progress
 from warehouse.files import exclusive
 from warehouse.publish import publish
@@ -17,7 +18,11 @@ from warehouse.settings import DBT_PROJECT, settings
 def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Audit the build and make it the current release."""
     here = settings()
-    versions = {"code_version": version("aimarket"), "methodology_version": _methodology_version()}
+    versions = {
+        "code_version": version("aimarket"),
+        "methodology_version": _methodology_version(),
+        "project_digest": project_digest(),
+    }
     with exclusive(here.build.with_suffix(".lock")):
         published = publish(here.build, dbt_results_path(), here.releases, here.market, versions)
     context.log.info("published %s", published.release_id)
