@@ -225,7 +225,7 @@ def sources(as_json: AsJson = False) -> None:
 
 @app.command()
 def report(open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False) -> None:
-    """Draw the current release as one HTML file that needs no network."""
+    """Draw the current release as a small site of HTML files that need no network."""
     from warehouse.report import draw_report
 
     path = draw_report()

@@ -21,6 +21,9 @@ import yaml
 
 from warehouse import report
 from warehouse.errors import NoRelease
+from warehouse.report import capability
+from warehouse.report.charts import numbers
+from warehouse.report.market import Point
 from warehouse.settings import settings
 
 SQL = Path(__file__).parents[1] / "sql" / "models"
@@ -317,9 +320,15 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(database: Path) -> str:
+def site(database: Path) -> dict[str, str]:
     with duckdb.connect(str(database), read_only=True) as connection:
         return report.render(connection, RELEASE)
+
+
+@pytest.fixture(scope="module", params=["index", *report.PAGES])
+def page(site: dict[str, str], request: pytest.FixtureRequest) -> str:
+    """Each page in turn: what holds for every page."""
+    return site[f"{request.param}.html"]
 
 
 class Page(HTMLParser):
@@ -346,6 +355,10 @@ class Page(HTMLParser):
     @property
     def words(self) -> str:
         return re.sub(r"[\s\u00a0]+", " ", " ".join(self.text))
+
+
+def pages(site: dict[str, str]) -> list[str]:
+    return [text for name, text in site.items() if name.endswith(".html")]
 
 
 def specs(page: str) -> dict[str, dict[str, Any]]:
@@ -377,7 +390,8 @@ def test_the_columns_read_are_columns_of_the_published_tables(database: Path) ->
     published = {
         (schema, model["name"], column["name"])
         for schema in ("core", "marts", "ops")
-        for model in yaml.safe_load((SQL / schema / f"{schema}.yml").read_text(encoding="utf-8"))["models"]
+        for properties in (SQL / schema).rglob("*.yml")
+        for model in yaml.safe_load(properties.read_text(encoding="utf-8"))["models"]
         for column in model["columns"]
     }
     with duckdb.connect(str(database), read_only=True) as connection:
@@ -387,7 +401,8 @@ def test_the_columns_read_are_columns_of_the_published_tables(database: Path) ->
     assert set(read) - published == set()
 
 
-def test_an_h100_series_shows_its_level_and_its_legs(page: str) -> None:
+def test_an_h100_series_shows_its_level_and_its_legs(site: dict[str, str]) -> None:
+    page = site["gpus.html"]
     row = next(row for row in cells(page) if row[0] == "neocloud, on demand")
     assert row == [
         "neocloud, on demand",
@@ -409,7 +424,8 @@ def test_an_h100_series_shows_its_level_and_its_legs(page: str) -> None:
     ]
 
 
-def test_a_suppressed_series_says_why_and_has_no_number(page: str) -> None:
+def test_a_suppressed_series_says_why_and_has_no_number(site: dict[str, str]) -> None:
+    page = site["gpus.html"]
     row = next(row for row in cells(page) if row[0] == "marketplace, spot")
     assert row[1:] == [
         "H100 SXM 80GB",
@@ -418,8 +434,9 @@ def test_a_suppressed_series_says_why_and_has_no_number(page: str) -> None:
     ]
 
 
-def test_a_line_breaks_where_more_than_seven_days_are_missing(page: str) -> None:
+def test_a_line_breaks_where_more_than_seven_days_are_missing(site: dict[str, str]) -> None:
     """3 to 11 January leaves seven days without a price, 11 to 20 January eight."""
+    page = site["gpus.html"]
     corners = values_of(specs(page)["chart-h100-1"])
     assert [(corner["day"], corner["value"], corner["run"][-1]) for corner in corners] == [
         ("2024-01-01", 3, "1"),
@@ -429,9 +446,10 @@ def test_a_line_breaks_where_more_than_seven_days_are_missing(page: str) -> None
     ]
 
 
-def test_prices_are_drawn_as_steps(page: str) -> None:
+def test_prices_are_drawn_as_steps(site: dict[str, str]) -> None:
     lines = [
         layer["mark"]
+        for page in pages(site)
         for name, spec in specs(page).items()
         if name != "chart-margins"
         for layer in spec["layer"]
@@ -441,21 +459,24 @@ def test_prices_are_drawn_as_steps(page: str) -> None:
     assert {line["interpolate"] for line in lines} == {"step-after"}
 
 
-def test_the_gpt_4_class_costs_what_the_mart_says_month_by_month(page: str) -> None:
+def test_the_gpt_4_class_costs_what_the_mart_says_month_by_month(site: dict[str, str]) -> None:
     """0.50 in January and 0.75 in February; a suppressed month and another reference model are not drawn."""
+    page = site["capability.html"]
     corners = values_of(specs(page)["chart-gpt-4-class"])
-    cheapest = [(c["day"], c["value"]) for c in corners if c["series"] == report.CHEAPEST]
+    cheapest = [(c["day"], c["value"]) for c in corners if c["series"] == capability.CHEAPEST]
     assert cheapest == [("2026-01-31", 0.5), ("2026-02-28", 0.75)]
     assert "50 times cheaper than GPT-4 at $37.50" in Page(page).words
 
 
-def test_the_frontier_compares_the_best_closed_with_the_best_open_model(page: str) -> None:
+def test_the_frontier_compares_the_best_closed_with_the_best_open_model(site: dict[str, str]) -> None:
+    page = site["capability.html"]
     assert "stood 4 points behind the best open-weight model" in Page(page).words
 
 
-def test_recent_steps_are_real_ones_and_one_per_model_and_seller(page: str) -> None:
+def test_recent_steps_are_real_ones_and_one_per_model_and_seller(site: dict[str, str]) -> None:
     """Left out: a smaller step of the same model, a repair of a unit, a step at a seller 258 days before."""
-    table = page[page.index('id="steps"') : page.index('id="frontier"')]
+    page = site["tokens.html"]
+    table = page[page.index('id="steps"') : page.index("</main>")]
     rows = [row for row in cells(table) if row[0] != "Day"]
     assert [(row[0], *row[3:]) for row in rows] == [
         ("1 Jun 2025", "input", "$60.00", "$30.00", "−50 %", "41"),
@@ -463,12 +484,14 @@ def test_recent_steps_are_real_ones_and_one_per_model_and_seller(page: str) -> N
     ]
 
 
-def test_a_margin_is_shown_with_its_markup_and_break_even(page: str) -> None:
+def test_a_margin_is_shown_with_its_markup_and_break_even(site: dict[str, str]) -> None:
+    page = site["margins.html"]
     row = next(row for row in cells(page) if row[0] == "A stated fleet day")
     assert row[1:] == ["stated", "measured", "1 Mar 2026", "80 %", "400 % at 100 %", "20 %"]
 
 
-def test_every_source_has_its_state_and_age(page: str) -> None:
+def test_every_source_has_its_state_and_age(site: dict[str, str]) -> None:
+    page = site["sources.html"]
     table = page[page.index('id="sources"') : page.index("</main>")]
     assert {row[0]: (row[1], row[4]) for row in cells(table)[1:]} == {
         "closed": ("closed history", "1 day"),
@@ -489,32 +512,31 @@ def test_the_footer_names_release_methodology_and_evidence(page: str) -> None:
     assert "levels 3 to 4" in words
 
 
-def test_hostile_names_stay_text(page: str) -> None:
+def test_hostile_names_stay_text(page: str, site: dict[str, str]) -> None:
     parsed = Page(page)
     assert {tag for tag, _ in parsed.tags}.isdisjoint({"img", "b", "html>"})
     assert not [name for _, attributes in parsed.tags for name in attributes if name.startswith("on")]
     executable = [text for attributes, text in parsed.scripts if attributes.get("type") != "application/json"]
     assert len(executable) == 1
     assert HOSTILE_MODEL not in page
-    assert re.sub(r"\s+", " ", HOSTILE_MODEL) in parsed.words
+    assert re.sub(r"\s+", " ", HOSTILE_MODEL) in Page(site["capability.html"]).words
 
 
-def test_no_chart_data_can_leave_its_element(page: str) -> None:
-    for attributes, text in Page(page).scripts:
-        if attributes.get("type") == "application/json":
-            assert not set("<>&\u2028") & set(text)
-    hints = {corner["what"] for corner in values_of(specs(page)["chart-gpt-4-class"])}
+def test_no_chart_data_can_leave_its_element(site: dict[str, str]) -> None:
+    for page in pages(site):
+        for attributes, text in Page(page).scripts:
+            if attributes.get("type") == "application/json":
+                assert not set("<>&\u2028") & set(text)
+    hints = {corner["what"] for corner in values_of(specs(site["capability.html"])["chart-gpt-4-class"])}
     assert f"{HOSTILE_MODEL}, sold by {HOSTILE_SELLER}" in hints
 
 
 def test_a_name_that_is_a_formula_is_not_one_in_the_download() -> None:
-    point = report.Point("=1+1", "@line", 1, date(2026, 1, 1), 2.0, HOSTILE_SELLER)
-    address = report._download([point], "usd")
-    text = base64.b64decode(address.split(",", 1)[1]).decode()
+    text = numbers([Point("=1+1", "@line", 1, date(2026, 1, 1), 2.0, HOSTILE_SELLER)], "usd")
     assert text.splitlines()[1].startswith("'=1+1,'@line,1,2026-01-01,2,\"'=HYPERLINK(")
 
 
-def test_the_page_loads_nothing(page: str) -> None:
+def test_a_page_loads_nothing_and_links_to_the_site_alone(page: str, site: dict[str, str]) -> None:
     addresses = [
         str(attributes[name])
         for _, attributes in Page(page).tags
@@ -522,7 +544,7 @@ def test_the_page_loads_nothing(page: str) -> None:
         if name in attributes
     ]
     assert addresses
-    assert all(address.startswith(("#", "data:text/csv")) for address in addresses)
+    assert set(addresses) <= set(site)
     style = page[page.index("<style>") : page.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
@@ -545,40 +567,49 @@ def test_the_library_is_in_the_page_once_and_the_page_stays_small(page: str) -> 
     assert len(page.encode()) < 1_200_000
 
 
-def test_every_chart_has_title_words_and_numbers(page: str) -> None:
+def test_every_chart_has_title_words_and_numbers(page: str, site: dict[str, str]) -> None:
     parsed = Page(page)
     charts = [attributes for tag, attributes in parsed.tags if attributes.get("class") == "chart"]
-    assert len(charts) == len(specs(page)) == 6
+    assert len(charts) == len(specs(page))
     for chart in charts:
         assert len(str(chart["aria-label"])) > 30
     assert page.count("<figcaption") == page.count("<summary>The numbers") == len(charts)
     for name, spec in specs(page).items():
         if name != "chart-margins":
             assert "USD" in spec["layer"][0]["encoding"]["y"]["title"] or name == "chart-frontier"
+        assert len(site[f"data/{name}.csv"].splitlines()) > 1
+
+
+def test_the_overview_has_every_fact_and_a_chart_of_each_page(site: dict[str, str]) -> None:
+    assert set(specs(site["index.html"])) >= {"chart-h100-1", "chart-gpt-4-class", "chart-margins"}
+    assert "Fresh live sources" in Page(site["index.html"]).words
 
 
 def test_empty_marts_give_a_report_that_says_so(tmp_path: Path) -> None:
     with new_market(tmp_path / "market.duckdb") as connection:
-        page = report.render(connection, RELEASE)
-    assert page.count('class="missing">This release') == 7
-    assert "<figure" not in page
+        told = report.render(connection, RELEASE)
+    assert sum(page.count('class="missing">This release') for page in pages(told)) == 7
+    assert not any("<figure" in page for page in pages(told))
 
 
 def test_absent_marts_give_a_report_that_says_so(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "market.duckdb")) as connection:
-        page = report.render(connection, RELEASE)
-    assert page.count('class="missing">This release') == 7
+        told = report.render(connection, RELEASE)
+    assert sum(page.count('class="missing">This release') for page in pages(told)) == 7
 
 
-def test_a_report_that_fails_leaves_the_old_one(tmp_path: Path, database: Path) -> None:
-    path = tmp_path / "report.html"
+def test_a_report_that_fails_leaves_the_old_one_and_a_new_one_no_left_over(
+    tmp_path: Path, database: Path, site: dict[str, str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "chart-of-long-ago.csv").write_text("old")
     with duckdb.connect(str(database), read_only=True) as connection:
-        report.write_report(connection, RELEASE, path)
-        good = path.read_text(encoding="utf-8")
+        overview = report.write_report(connection, RELEASE, tmp_path)
+        good = overview.read_text(encoding="utf-8")
         with pytest.raises(KeyError):
-            report.write_report(connection, {}, path)
-    assert path.read_text(encoding="utf-8") == good
-    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+            report.write_report(connection, {}, tmp_path)
+    assert overview.read_text(encoding="utf-8") == good
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == set(site)
 
 
 @pytest.fixture
@@ -595,8 +626,8 @@ def test_the_report_of_the_current_release_goes_to_its_place(home: Path, databas
     shutil.copy(database, release)
     release.with_suffix(".json").write_text(json.dumps(RELEASE), encoding="utf-8")
     (home / "market.duckdb").symlink_to(release)
-    assert report.draw_report() == home / "report.html"
-    assert RELEASE["release_id"] in (home / "report.html").read_text(encoding="utf-8")
+    assert report.draw_report() == home / "report" / "index.html"
+    assert RELEASE["release_id"] in (home / "report" / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("home")
@@ -612,15 +643,15 @@ def test_importing_the_report_does_not_import_the_chart_libraries() -> None:
     assert answer.stdout.strip() == "set()"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH: the page was not opened in a browser")
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH: the site was not opened in a browser")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_draws_every_chart_without_a_request_or_a_complaint(
-    page: str, tmp_path: Path, scheme: str
+    site: dict[str, str], database: Path, tmp_path: Path, scheme: str
 ) -> None:
     from playwright.sync_api import sync_playwright
 
-    path = tmp_path / "report.html"
-    path.write_text(page, encoding="utf-8")
+    with duckdb.connect(str(database), read_only=True) as connection:
+        report.write_report(connection, RELEASE, tmp_path)
     requests: list[str] = []
     complaints: list[str] = []
     with sync_playwright() as playwright:
@@ -633,14 +664,17 @@ def test_a_browser_draws_every_chart_without_a_request_or_a_complaint(
         tab.on("console", lambda message: complaints.append(message.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.on("dialog", lambda dialog: complaints.append(dialog.message))
-        tab.goto(path.as_uri())
-        tab.wait_for_function(
-            "[...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('svg path'))"
-        )
-        drawn = tab.locator(".chart svg").count()
-        overflow = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        tab.goto((tmp_path / "index.html").as_uri())
+        titles = tab.locator("nav a").all_inner_texts()
+        for title in titles:
+            tab.get_by_role("navigation").get_by_role("link", name=title, exact=True).click()
+            tab.wait_for_function(
+                "[...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('svg path'))"
+            )
+            assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            name = tab.evaluate("location.pathname.split('/').pop()")
+            assert tab.locator(".chart svg").count() == len(specs(site[name]))
         browser.close()
-    assert requests == [path.as_uri()]
+    assert {Path(url).name for url in requests} == {name for name in site if name.endswith(".html")}
+    assert all(url.startswith(tmp_path.as_uri()) for url in requests)
     assert complaints == []
-    assert drawn == len(specs(page))
-    assert overflow <= 0

@@ -165,8 +165,8 @@ def test_verify_names_what_was_tampered_with(home: Home, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("first_run")
-def test_the_report_is_one_file_beside_the_release(home: Home) -> None:
-    page = (home.path / "report.html").read_text(encoding="utf-8")
+def test_the_report_stands_beside_the_release(home: Home) -> None:
+    page = (home.path / "report" / "index.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
 
 

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
 
     @property
     def report(self) -> Path:
-        return self.home / "report.html"
+        return self.home / "report"
 
 
 @lru_cache(maxsize=1)

@@ -39,7 +39,7 @@ def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 
 @dg.asset(deps=[release], group_name="release", kinds={"html"})
 def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """The current release as one HTML page."""
+    """The current release as a site of HTML pages."""
     path = draw_report()
     context.log.info("wrote %s", path)
     return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "bytes": path.stat().st_size})

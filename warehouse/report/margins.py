@@ -1,0 +1,154 @@
+"""What selling tokens earns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from warehouse.report import say
+from warehouse.report.charts import COLOURS, DASHES, FAINT, INK, csv_of, data, finished, legend, scale_of
+from warehouse.report.content import Figure, Part, Section, Table
+from warehouse.report.market import Market, Row
+
+_COLUMNS: Final = (
+    "scenario_id",
+    "scenario_name",
+    "price_basis",
+    "throughput_tier",
+    "margin_date",
+    "utilisation_ratio",
+    "gross_margin_ratio",
+    "markup_ratio",
+    "break_even_utilisation_ratio",
+)
+HALF: Final = 0.5
+"""Utilisation at which margins are summed up."""
+
+
+def margins(market: Market) -> Part:
+    """Gross margin of serving tokens: stated cases beside today's market."""
+    section = ("margins", "Inference margins: stated cases against the market")
+    rows = (
+        market.rows(
+            "select * from marts.inference_margins_daily "
+            "where gross_margin_ratio is not null "
+            "qualify margin_date = max(margin_date) over (partition by scenario_id) "
+            "order by price_basis desc, scenario_id, utilisation_ratio"
+        )
+        if market.has("marts.inference_margins_daily")
+        else []
+    )
+    if not rows:
+        return Section(*section, missing="This release holds no inference margin."), []
+    spans: dict[str, list[Row]] = {}
+    for row in rows:
+        spans.setdefault(row["scenario_id"], []).append(row)
+    bases = list(dict.fromkeys(row["price_basis"] for row in rows))
+    shares = sorted({float(row["utilisation_ratio"]) for row in rows})
+    figure = Figure(
+        "chart-margins",
+        "Gross margin of serving tokens at different utilisation of the machines",
+        " ".join(
+            f"{cases[0]['scenario_name']}: {margin_words(cases[0])}, {margin_words(cases[-1])}."
+            for cases in spans.values()
+        ),
+        margin_chart(spans, bases),
+        legend(f"{basis} prices" for basis in bases),
+        _margin_table(spans, shares),
+        csv_of(_COLUMNS, ([row[column] for column in _COLUMNS] for row in rows)),
+        f"Dots from left to right: utilisation of {', '.join(map(say.percent, shares))}. A triangle at the "
+        "left edge stands for a margin below −100 %. Gross margin is profit over revenue; markup, in the "
+        "table, is profit over cost.",
+    )
+    lead = (
+        "What serving an open-weight model earns: token prices against the rent of the machines, with "
+        "published throughput. Stated cases repeat their source's figures at full utilisation."
+    )
+    market_rows = [row for row in rows if row["price_basis"] == "market" and row["utilisation_ratio"] == HALF]
+    if market_rows:
+        known_days = [row["margin_date"] for row in market_rows]
+        margins = sorted(float(row["gross_margin_ratio"]) for row in market_rows)
+        lead += (
+            " Market cases stand on the last day that had both prices, "
+            f"{say.day(min(known_days))} to {say.day(max(known_days))}: at {say.percent(HALF)} utilisation "
+            f"they run from {say.percent(margins[0])} to {say.percent(margins[-1])}, "
+            f"{sum(m > 0 for m in margins)} of {len(margins)} above zero."
+        )
+    return Section(*section, lead, figures=(figure,)), []
+
+
+def _margin_table(spans: Mapping[str, Sequence[Row]], shares: Sequence[float]) -> Table:
+    columns = tuple(f"Margin at {say.percent(share)}" for share in shares)
+    rows = []
+    for cases in spans.values():
+        margins = {float(row["utilisation_ratio"]): say.percent(row["gross_margin_ratio"]) for row in cases}
+        full = cases[-1]
+        rows.append(
+            (
+                full["scenario_name"],
+                full["price_basis"],
+                full["throughput_tier"] or "–",
+                say.day(full["margin_date"]),
+                *(margins.get(share, "–") for share in shares),
+                f"{say.percent(full['markup_ratio'])} at {say.percent(full['utilisation_ratio'])}",
+                say.percent(full["break_even_utilisation_ratio"]),
+            )
+        )
+    return Table(
+        ("Case", "Prices", "Throughput", "Day", *columns, "Markup", "Breaks even at"),
+        rows,
+        frozenset((*columns, "Markup", "Breaks even at")),
+        "Gross margin by utilisation",
+    )
+
+
+def margin_words(row: Row) -> str:
+    return f"{say.percent(row['gross_margin_ratio'])} at {say.percent(row['utilisation_ratio'])} utilisation"
+
+
+def margin_chart(spans: Mapping[str, Sequence[Row]], bases: Sequence[str]) -> dict[str, Any]:
+    import altair as alt
+
+    dots = [
+        {
+            "case": scenario_id,
+            "prices": row["price_basis"],
+            "margin": max(-1.0, float(row["gross_margin_ratio"])),
+            "below": float(row["gross_margin_ratio"]) < -1,
+            "at": margin_words(row),
+            "name": row["scenario_name"],
+            "day": say.day(row["margin_date"]),
+        }
+        for scenario_id, rows in spans.items()
+        for row in rows
+    ]
+    names = {dot["case"]: {**dot, "margin": -1} for dot in dots}
+    x = alt.X(
+        "margin:Q",
+        title="gross margin",
+        scale=alt.Scale(domain=[-1, 1]),
+        axis=alt.Axis(format="%", tickCount=5, orient="top"),
+    )
+    full_y = alt.Y("case:N", sort=list(spans), axis=None, scale=alt.Scale(padding=0.9))
+    y = alt.Y("case:N", sort=list(spans))
+    colour = alt.Color("prices:N", legend=None, scale=scale_of(alt, bases, COLOURS))
+    dash = alt.StrokeDash("prices:N", legend=None, scale=scale_of(alt, bases, DASHES))
+    shape = alt.Shape(
+        "below:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "triangle-left"])
+    )
+    base = alt.Chart(data(alt, dots))
+    layers = [
+        base.mark_line(strokeWidth=2).encode(x=x, y=full_y, color=colour, strokeDash=dash, detail="case:N"),
+        alt.Chart(data(alt, [{"margin": 0}])).mark_rule(stroke=FAINT).encode(x="margin:Q"),
+        base.mark_point(filled=True, size=70, opacity=1).encode(
+            x="margin:Q",
+            y=y,
+            color=colour,
+            shape=shape,
+            tooltip=[alt.Tooltip(name, type="nominal") for name in ("name", "prices", "day", "at")],
+        ),
+        alt.Chart(data(alt, list(names.values())))
+        .mark_text(align="left", dx=2, dy=-12, fontSize=12, fill=INK, limit=320)
+        .encode(x="margin:Q", y=y, text="name:N"),
+    ]
+    return finished(alt.layer(*layers).properties(width="container", height=36 * len(spans)))
