@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,7 +95,7 @@ def build(
     as_of: Annotated[
         datetime | None,
         typer.Option(
-            help="Build as known at that UTC time, into the same release line.",
+            help="Write what was known at that UTC time to a file of its own; publish nothing.",
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
         ),
     ] = None,
@@ -105,10 +105,17 @@ def build(
     from pipeline.console import RichProgress, emit, show_release
 
     with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
-        from pipeline.running import Build
+        if as_of:
+            from pipeline.verifying import as_known
 
-        release = Build(progress).run(as_of.isoformat() + "+00:00" if as_of else "")
-    if as_json:
+            path = as_known(as_of.replace(tzinfo=UTC), progress)
+        else:
+            from pipeline.running import Build
+
+            release = Build(progress).run()
+    if as_of:
+        emit({"path": path}) if as_json else typer.echo(path)
+    elif as_json:
         emit(release.manifest)
     else:
         show_release(release)

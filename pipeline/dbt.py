@@ -7,8 +7,12 @@ run that started it was killed.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -21,6 +25,7 @@ from dbt.flags import get_flags
 from dbt_common.events.base_types import EventMsg
 from dbt_common.events.functions import msg_to_dict
 
+from pipeline.progress import Progress
 from warehouse.errors import AimarketError
 from warehouse.settings import DBT_PROJECT, HISTORY, settings
 
@@ -63,6 +68,24 @@ def results(
         raise AimarketError(f"dbt {arguments[0]} failed: {_why(event)}")
 
 
+def build_as_of(moment: datetime, folder: Path, progress: Progress) -> Path:
+    """Build a database in ``folder`` from the rows recorded up to ``moment``, and return its path.
+
+    What stands in the folder is removed first. Raises AimarketError.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    nodes = [*DBT_PROJECT.glob("models/**/*.sql"), *DBT_PROJECT.glob("seeds/*.csv")]
+    progress.begin_build(len(nodes))
+    kinds = ["--resource-type", "seed", "--resource-type", "model"]
+    as_of = json.dumps({"as_of": moment.isoformat()})
+    build = folder / "market.duckdb"
+    with (folder / "build.log").open("w", encoding="utf-8") as log, redirect_stdout(log):
+        for _ in results(["build", *kinds, "--vars", as_of], folder, build=build):
+            progress.advance_build()
+    return build
+
+
 def project_digest() -> str:
     """SHA-256 over the project's models, macros and seeds, by name and content."""
     parts = [DBT_PROJECT / "dbt_project.yml"]
@@ -72,6 +95,21 @@ def project_digest() -> str:
         digest.update(f"{path.relative_to(DBT_PROJECT)}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def grains(manifest: Path) -> dict[str, list[str]]:
+    """Key columns of each mart, from the test that holds them unique."""
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+    keys = {
+        node["attached_node"]: node["test_metadata"]["kwargs"]["combination_of_columns"]
+        for node in nodes.values()
+        if node.get("test_metadata") and node["test_metadata"]["name"] == "unique_combination_of_columns"
+    }
+    return {
+        f"{nodes[model]['schema']}.{nodes[model]['name']}": columns
+        for model, columns in keys.items()
+        if nodes[model]["schema"] == "marts"
+    }
 
 
 def _why(outcome: dbtRunnerResult) -> str:

@@ -54,14 +54,10 @@ class Build:
             self._job = build_definitions(progress).resolve_job_def("build")
             self._instance = dg.DagsterInstance.ephemeral()
 
-    def run(self, as_of: str = "") -> Release:
+    def run(self) -> Release:
         """Build, audit, publish and report. Raises AimarketError with what stopped it."""
         with self._instance as instance, _quiet(_log("build"), "a"):
-            done = self._job.execute_in_process(
-                instance=instance,
-                raise_on_error=False,
-                run_config=QUIET | {"ops": {"build_models": {"config": {"as_of": as_of}}}},
-            )
+            done = self._job.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
         if not done.success:
             if _is_interrupted(done):
                 raise KeyboardInterrupt

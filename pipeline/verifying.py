@@ -1,21 +1,21 @@
-"""Does the published release follow from the lake, and do its rows lead to bytes that are there?"""
+"""What the lake says about a moment: of the current release, or of a past day."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from contextlib import redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from pipeline.dbt import project_digest, results
+from pipeline.dbt import build_as_of, project_digest
 from pipeline.progress import Progress
 from warehouse.archive import Archive
-from warehouse.errors import NoRelease
-from warehouse.files import exclusive
-from warehouse.publish import current_release, describe
+from warehouse.errors import AimarketError, NoRelease
+from warehouse.files import exclusive, write_file
+from warehouse.publish import copy_public, current_release, describe, table_counts
 from warehouse.query import connect
-from warehouse.settings import DBT_PROJECT, settings
+from warehouse.revisions import TABLE as REVISIONS
+from warehouse.settings import settings
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,11 @@ def verify(progress: Progress) -> Verified:
         raise NoRelease("nothing is published; `aimarket run` builds and publishes")
     aside = here.home / "verify"
     with exclusive(aside.with_suffix(".lock")):
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        nodes = [*DBT_PROJECT.glob("models/**/*.sql"), *DBT_PROJECT.glob("seeds/*.csv")]
-        progress.begin_build(len(nodes))
-        moment = json.dumps({"as_of": release.manifest["as_of"]})
-        kinds = ["--resource-type", "seed", "--resource-type", "model"]
-        with (aside / "verify.log").open("w", encoding="utf-8") as log, redirect_stdout(log):
-            for _ in results(["build", *kinds, "--vars", moment], aside, build=aside / "market.duckdb"):
-                progress.advance_build()
-        recomputed = describe(aside / "market.duckdb")
+        build = build_as_of(datetime.fromisoformat(release.manifest["as_of"]), aside, progress)
+        recomputed = describe(build)
         shutil.rmtree(aside)
-    published = release.manifest["tables"]
+    # It tells of the releases before this one, which the lake does not hold.
+    published = {name: about for name, about in release.manifest["tables"].items() if name != REVISIONS}
     objects = _objects(release.path)
     archive = Archive(here.archive)
     return Verified(
@@ -74,6 +67,27 @@ def verify(progress: Progress) -> Verified:
         objects=len(objects),
         damaged_objects=[digest for digest in objects if not archive.holds(digest)],
     )
+
+
+def as_known(moment: datetime, progress: Progress) -> Path:
+    """Write the public tables as they follow from what was recorded up to ``moment`` (UTC), and say where.
+
+    The file stands beside the releases and is none: readers of the current release see nothing of it. The
+    same moment gives the same rows whenever it is asked for. Raises AimarketError where nothing was recorded.
+    """
+    here = settings()
+    place = here.home / "as-of" / f"market-{moment:%Y%m%dT%H%M%SZ}.duckdb"
+    aside = here.home / "as-of" / "build"
+    with exclusive(aside.with_suffix(".lock")):
+        build = build_as_of(moment, aside, progress)
+        if not any(rows for name, rows in table_counts(build).items() if name.startswith("core.fct_")):
+            raise AimarketError(
+                f"nothing was recorded here by {moment:%Y-%m-%d %H:%M} UTC: a history tells what was seen "
+                "when, but this warehouse learned it only when it was installed"
+            )
+        write_file(place, lambda temporary: copy_public(build, temporary))
+        shutil.rmtree(aside)
+    return place
 
 
 def _objects(release: Path) -> list[str]:

@@ -74,7 +74,7 @@ class Shell:
             )
         )
         versions = {"code_version": "0", "methodology_version": "0"}
-        return publish(here.build, results, here.releases, here.market, versions).release_id
+        return publish(here.build, results, here.releases, here.market, versions, {}).release_id
 
 
 @pytest.fixture

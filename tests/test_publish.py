@@ -29,6 +29,7 @@ from warehouse.publish import (
 )
 
 AS_OF = "2026-06-01T06:00:00+00:00"
+GRAINS = {"marts.levels": ["day"], "marts.prices": ["number"]}
 VERSIONS = {"code_version": "0.1.0", "methodology_version": "1"}
 
 
@@ -39,6 +40,7 @@ class Desk:
         self.build, self.results = home / "build" / "market.duckdb", home / "build" / "run_results.json"
         self.releases, self.pointer = home / "releases", home / "market.duckdb"
         self.build.parent.mkdir(parents=True)
+        self.versions = VERSIONS
 
     def built(self, *statements: str, rows: int = 100, value: int = 1) -> None:
         """A build with a mart and a core table of ``rows`` rows, all holding ``value``, and an ops table."""
@@ -64,7 +66,25 @@ class Desk:
         self.results.write_text(json.dumps({"args": {"vars": {"as_of": AS_OF}}, "results": results}))
 
     def publish(self) -> Release:
-        return publish(self.build, self.results, self.releases, self.pointer, VERSIONS)
+        return publish(self.build, self.results, self.releases, self.pointer, self.versions, GRAINS)
+
+    def levels(self, *rows: tuple[str, str | None, str]) -> None:
+        """A build with a mart of levels: day, USD per hour, status."""
+        self.built(
+            "create table marts.levels "
+            "(day date, usd_per_hour decimal(18, 6), row_count integer, status varchar)",
+            *(
+                f"insert into marts.levels values ('{day}', {usd or 'null'}, {number}, '{status}')"
+                for number, (day, usd, status) in enumerate(rows)
+            ),
+        )
+
+    def revisions(self) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.pointer.resolve()), read_only=True) as connection:
+            return connection.sql(
+                "select release_id, vintage, value_key, value_before, value_after, reason "
+                "from ops.value_revisions order by all"
+            ).fetchall()
 
     @property
     def current(self) -> Release | None:
@@ -104,6 +124,7 @@ def test_a_good_build_becomes_the_current_release(desk: Desk) -> None:
         "core.offers": 100,
         "marts.prices": 100,
         "ops.problems": 1,
+        "ops.value_revisions": 0,
     }
     assert all(finding["is_ok"] for finding in release.manifest["audit"])
     assert json.loads(release.path.with_suffix(".json").read_text()) == release.manifest
@@ -366,7 +387,7 @@ from warehouse.publish import publish
 build, results, releases, pointer = map(Path, sys.argv[1:])
 print("ready", flush=True)
 while True:
-    publish(build, results, releases, pointer, {})
+    publish(build, results, releases, pointer, {}, {})
 """
 
 
@@ -452,3 +473,60 @@ def test_the_pointer_is_moved_in_one_step(desk: Desk) -> None:
 
 def test_table_counts_cover_the_public_schemas(desk: Desk) -> None:
     assert table_counts(desk.build) == {"core.offers": 100, "marts.prices": 100, "ops.problems": 1}
+
+
+def test_a_final_value_that_changes_is_a_new_vintage_with_its_reason(desk: Desk) -> None:
+    desk.levels(
+        ("2026-05-01", "2.5", "final"), ("2026-05-02", "2.6", "final"), ("2026-05-30", "2.7", "provisional")
+    )
+    first = desk.publish()
+    assert desk.revisions() == []
+    desk.levels(
+        ("2026-05-01", "2.5", "final"), ("2026-05-02", "2.4", "final"), ("2026-05-30", "3.0", "final")
+    )
+    second = desk.publish()
+    (revised,) = desk.revisions()
+    assert revised == (
+        second.release_id,
+        2,
+        '{"day":"2026-05-02"}',
+        '{"usd_per_hour":2.6}',
+        '{"usd_per_hour":2.4}',
+        "observations recorded since",
+    )
+    assert first.manifest["revised"] == []
+    assert second.manifest["vintages"] == {"marts.levels": 2}
+    assert [(found["final_rows"], found["changed_rows"]) for found in second.manifest["revised"]] == [(2, 1)]
+
+
+def test_the_list_of_revisions_goes_on_from_release_to_release(desk: Desk) -> None:
+    for usd, methodology in (("2.5", "1"), ("2.6", "1"), ("2.7", "2"), ("2.7", "2")):
+        desk.versions = VERSIONS | {"methodology_version": methodology}
+        desk.levels(("2026-05-01", usd, "final"))
+        desk.publish()
+    assert [(vintage, reason) for _, vintage, _, _, _, reason in desk.revisions()] == [
+        (2, "observations recorded since"),
+        (3, "methodology changed from 1 to 2"),
+    ]
+
+
+def test_a_final_value_that_is_gone_or_suppressed_now_is_a_revision(desk: Desk) -> None:
+    desk.levels(*((f"2026-05-{day:02}", "2.5", "final") for day in range(1, 11)))
+    desk.publish()
+    desk.levels(
+        *((f"2026-05-{day:02}", "2.5", "final") for day in range(2, 10)), ("2026-05-10", None, "suppressed")
+    )
+    desk.publish()
+    told = {key: (before, after) for _, _, key, before, after, _ in desk.revisions()}
+    assert told == {
+        '{"day":"2026-05-01"}': ('{"usd_per_hour":2.5}', None),
+        '{"day":"2026-05-10"}': ('{"usd_per_hour":2.5}', "{}"),
+    }
+
+
+def test_last_digits_of_floating_point_are_no_revision(desk: Desk) -> None:
+    for value in ("0.1 + 0.2", "0.3"):
+        row = f"select 1 as day, cast({value} as double) as ratio, 'final' as status"
+        desk.built(f"create table marts.levels as {row}")
+        desk.publish()
+    assert desk.revisions() == []

@@ -165,6 +165,27 @@ def test_verify_names_what_was_tampered_with(home: Home, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("first_run")
+def test_a_past_day_is_what_was_known_then_and_publishes_nothing(home: Home) -> None:
+    """The bundled history was recorded before the first fetch of this home; what it fetched came after."""
+    current = json.loads(home.aimarket("releases", "--json"))[0]["release_id"]
+    moment = next(Archive(home.path / "raw").fetches()).started_at
+    answer = home.aimarket("build", "--as-of", f"{moment:%Y-%m-%dT%H:%M:%S}", "--json")
+    with duckdb.connect(json.loads(answer)["path"], read_only=True) as known:
+        ((history, live),) = known.execute(
+            "select count(*) filter (source_id = 'full_stack_cloud_gpus'), "
+            "count(*) filter (source_id = 'vastai') from core.fct_gpu_offer_prices_daily"
+        ).fetchall()
+    assert history > 1000
+    assert live == 0
+    assert json.loads(home.aimarket("releases", "--json"))[0]["release_id"] == current
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_day_before_anything_was_recorded_is_an_error(home: Home) -> None:
+    assert not home.aimarket("build", "--as-of", "2020-01-01", expected_exit=1)
+
+
+@pytest.mark.usefixtures("first_run")
 def test_the_report_stands_beside_the_release(home: Home) -> None:
     page = (home.path / "report" / "index.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ import duckdb
 
 from warehouse.errors import NoRelease, PublicationRefused
 from warehouse.files import sync, write_file
+from warehouse.revisions import TABLE as REVISIONS
+from warehouse.revisions import Revised, note_revisions, why
 
 PUBLISHED_SCHEMAS: Final = ("core", "marts", "ops")
 STORAGE_VERSION: Final = "v1.0.0"
@@ -71,6 +74,8 @@ def audit(build: Path, dbt_results: Path, last: Release | None) -> list[Finding]
     before = last.manifest["tables"] if last else {}
     for table, known in before.items():
         rows, now = known["rows"], counts.get(table)
+        if table == REVISIONS:
+            continue
         if now is None:
             findings.append(Finding(f"rows:{table}", False, "the table is gone"))
         elif table.startswith(("marts.", "core.")) and now < rows * (1 - LARGEST_LOSS_OF_ROWS):
@@ -80,9 +85,17 @@ def audit(build: Path, dbt_results: Path, last: Release | None) -> list[Finding]
 
 
 def publish(
-    build: Path, dbt_results: Path, releases: Path, pointer: Path, versions: dict[str, str]
+    build: Path,
+    dbt_results: Path,
+    releases: Path,
+    pointer: Path,
+    versions: dict[str, str],
+    grains: Mapping[str, Sequence[str]],
 ) -> Release:
-    """Audit ``build`` and make it the current release; on red raise PublicationRefused and change nothing."""
+    """Audit ``build`` and make it the current release; on red raise PublicationRefused and change nothing.
+
+    ``grains`` names the key columns of the tables whose final values are watched for changes.
+    """
     last = current_release(releases, pointer)
     findings = audit(build, dbt_results, last)
     red = [finding for finding in findings if not finding.is_ok]
@@ -92,7 +105,15 @@ def publish(
     as_of = built["args"]["vars"].get("as_of") or built["metadata"]["invocation_started_at"]
     release_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     path = releases / f"market-{release_id}.duckdb"
-    write_file(path, lambda temporary: _copy_public(build, temporary))
+    reason = why(last.manifest, versions) if last else ""
+    vintages = last.manifest.get("vintages", {}) if last else {}
+    revised: list[Revised] = []
+
+    def fill(temporary: Path) -> None:
+        with _copied(build, temporary, last) as connection:
+            revised.extend(note_revisions(connection, release_id, grains, vintages, reason))
+
+    write_file(path, fill)
     path.chmod(0o444)
     manifest = {
         "release_id": release_id,
@@ -103,6 +124,8 @@ def publish(
         "storage_version": STORAGE_VERSION,
         "bytes": path.stat().st_size,
         "tables": describe(path),
+        "vintages": vintages | {found.table: found.vintage for found in revised},
+        "revised": [asdict(found) for found in revised],
         "freshness": freshness(path),
         "audit": [asdict(finding) for finding in findings],
     }
@@ -203,11 +226,24 @@ def freshness(database: Path) -> dict[str, dict[str, Any]]:
     return {source_id: {"last_reading_at": read_at, "age_days": age} for source_id, read_at, age in rows}
 
 
-def _copy_public(build: Path, target: Path) -> None:
-    """The public schemas of a build as a compact database of its own, comments included."""
+def copy_public(build: Path, target: Path) -> None:
+    """Write the public schemas of a build to a database of their own, in place of what is there."""
+    with _copied(build, target, None):
+        pass
+
+
+@contextmanager
+def _copied(build: Path, target: Path, last: Release | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The public schemas of a build as a compact database of its own, comments included.
+
+    The connection has it attached as ``release``, and the release before, if any, as ``last``.
+    """
     target.unlink()
     with duckdb.connect() as connection:
         connection.execute(f"attach '{_quoted(build)}' as build (read_only)")
+        connection.execute(
+            f"attach '{_quoted(last.path)}' as last (read_only)" if last else "attach ':memory:' as last"
+        )
         connection.execute(f"attach '{_quoted(target)}' as release (storage_version '{STORAGE_VERSION}')")
         connection.begin()
         for schema in PUBLISHED_SCHEMAS:
@@ -225,6 +261,7 @@ def _copy_public(build: Path, target: Path) -> None:
         for table, column, comment in comments:
             what = f'column release.{table}."{column}"' if column else f"table release.{table}"
             connection.execute(f"comment on {what} is '{comment.replace(chr(39), chr(39) * 2)}'")
+        yield connection
         connection.commit()
     target.with_name(target.name + ".wal").unlink(missing_ok=True)
 

@@ -5,8 +5,8 @@ from importlib.metadata import version
 import dagster as dg
 import yaml
 
-from pipeline.assets.transform import build_models, dbt_results_path
-from pipeline.dbt import project_digest
+from pipeline.assets.transform import build_models, dbt_results_path, manifest_path
+from pipeline.dbt import grains, project_digest
 from pipeline.progress import Progress
 from warehouse.files import exclusive
 from warehouse.publish import publish
@@ -24,7 +24,9 @@ def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         "project_digest": project_digest(),
     }
     with exclusive(here.build.with_suffix(".lock")):
-        published = publish(here.build, dbt_results_path(), here.releases, here.market, versions)
+        published = publish(
+            here.build, dbt_results_path(), here.releases, here.market, versions, grains(manifest_path())
+        )
     context.log.info("published %s", published.release_id)
     row_count = sum(table["rows"] for table in published.manifest["tables"].values())
     return dg.MaterializeResult(
@@ -33,6 +35,7 @@ def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
             "as_of": published.manifest["as_of"],
             "rows": row_count,
             "bytes": published.manifest["bytes"],
+            "revised_final_values": sum(found["changed_rows"] for found in published.manifest["revised"]),
         }
     )
 

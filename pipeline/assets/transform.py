@@ -1,6 +1,5 @@
 """Every dbt model as an asset, its tests as checks. dbt writes the private build file, nobody else."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,12 +18,6 @@ from warehouse.files import exclusive
 from warehouse.settings import DBT_PROJECT, settings
 
 PROJECT = DbtProject(project_dir=DBT_PROJECT, profiles_dir=DBT_PROJECT)
-
-
-class BuildConfig(dg.Config):
-    """``as_of``: build as known at that UTC instant (ISO 8601); empty for now."""
-
-    as_of: str = ""
 
 
 class Translator(DagsterDbtTranslator):
@@ -54,18 +47,14 @@ def manifest_path() -> Path:
 @dbt_assets(
     manifest=manifest_path(), project=PROJECT, dagster_dbt_translator=Translator(), name="build_models"
 )
-def build_models(
-    context: dg.AssetExecutionContext, config: BuildConfig, progress: dg.ResourceParam[Progress]
-) -> Iterator[Any]:
+def build_models(context: dg.AssetExecutionContext, progress: dg.ResourceParam[Progress]) -> Iterator[Any]:
     """`dbt build` into the private file; its results are kept for the publication's audit."""
     build = settings().build
     target = build.parent / "target"
     target.mkdir(parents=True, exist_ok=True)
     chosen = get_updated_cli_invocation_params_for_context(context, {}, Translator())
-    # A variable that changes makes dbt parse the whole project again; without it a build stands at its start.
-    moment = ["--vars", json.dumps({"as_of": config.as_of})] if config.as_of else []
     # Unit tests judge the code, not the data; `make test` runs them.
-    command = ["build", "--exclude-resource-type", "unit_test", *moment, *chosen.selection_args]
+    command = ["build", "--exclude-resource-type", "unit_test", *chosen.selection_args]
     if chosen.indirect_selection:
         command += ["--indirect-selection", chosen.indirect_selection]
     project = Path(chosen.dbt_project.project_dir) if chosen.dbt_project else DBT_PROJECT
