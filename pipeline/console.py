@@ -152,9 +152,10 @@ def show_headline(headline: Headline, release: Release) -> None:
 
 def show_status(status: Status) -> None:
     OUT.print(f"Release: {status.release_id or 'none yet'}; data: {status.home}")
-    table = _table("source", "last attempt", "outcome", "rows", "rejects", "last reading", "age", "error")
+    table = _table("source", "last attempt", "outcome", "rows", "rejects", "last reading", "age", "remarks")
     for source in status.sources:
         is_good = source.outcome in ("complete", "unchanged")
+        remarks = [f"stalled: {source.stalled_reason}" if source.stalled_reason else "", source.error]
         table.add_row(
             source.source_id,
             _cell(source.attempted_at),
@@ -165,7 +166,7 @@ def show_status(status: Status) -> None:
             _cell(source.rejects),
             _cell(source.last_reading_at),
             "" if source.age_days is None else f"{source.age_days:,.1f} d",
-            Text(source.error),
+            Text("; ".join(filter(None, remarks))),
         )
     OUT.print(table)
 

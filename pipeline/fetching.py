@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from datetime import UTC, datetime
 
+import msgspec
 import polars as pl
 
 from pipeline.errors import ParserFault, SourceError
@@ -58,7 +59,8 @@ def fetch(
         received += chunk_bytes
         on_progress(source.source_id, f"{received / 1e6:.1f} MB")
 
-    http = Http(archive, settings, pace, archive.last_good(source.source_id), count, secrets_of(source))
+    previous = archive.last_good(source.source_id)
+    http = Http(archive, settings, pace, previous, count, secrets_of(source))
     outcome: Outcome = "complete"
     error_kind = error_text = ""
     try:
@@ -75,8 +77,16 @@ def fetch(
     record = Fetch(
         source.source_id, started_at, datetime.now(UTC), outcome, http.exchanges, error_kind, error_text
     )
+    if outcome != "failed":
+        record = msgspec.structs.replace(record, content_since=_content_since(record, previous))
     archive.record(record)
     return record
+
+
+def _content_since(record: Fetch, previous: Fetch | None) -> datetime:
+    if previous is None or previous.bodies != record.bodies:
+        return record.started_at
+    return previous.content_since or previous.started_at
 
 
 def unloaded(source: Source, archive: Archive, lake: Lake) -> list[Fetch]:

@@ -31,6 +31,8 @@ class Result:
     error_kind: str = ""
     error: str = ""
     rows_by_contract: dict[str, int] = field(default_factory=dict)
+    content_since: datetime | None = None
+    """Since when the source has served these same bytes."""
 
     @property
     def is_good(self) -> bool:
@@ -57,6 +59,7 @@ def load(fetch: Fetch, source: Source, archive: Archive, lake: Lake) -> Result:
         seconds=(fetch.finished_at - fetch.started_at).total_seconds(),
         error_kind=fetch.error_kind,
         error=fetch.error,
+        content_since=fetch.content_since,
     )
     if result.is_good:
         try:
@@ -77,6 +80,7 @@ def load(fetch: Fetch, source: Source, archive: Archive, lake: Lake) -> Result:
         "body_bytes": result.body_bytes,
         "row_count": result.rows,
         "rejected_count": result.rejects,
+        "content_since": fetch.content_since,
     }
     attempt = pl.DataFrame([row], FETCHES_SCHEMA)
     lake.add("fetches", fetch.source_id, _day(fetch), _name(fetch, source), attempt)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import duckdb
-
+from pipeline.freshness import sights, stalled_reason
 from pipeline.registry import all_sources
 from pipeline.resources import missing_secrets
-from warehouse.lake import Lake
 from warehouse.publish import current_release
-from warehouse.settings import HISTORY, settings
+from warehouse.settings import settings
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,8 @@ class SourceStatus:
     error: str
     last_reading_at: datetime | None
     age_days: float | None
+    stalled_reason: str
+    """Why it counts as stalled; empty when it does not."""
 
 
 @dataclass(frozen=True)
@@ -41,49 +41,29 @@ class Status:
 def status(now: datetime | None = None) -> Status:
     """What is published and how every source stands."""
     here, now = settings(), now or datetime.now(UTC)
-    Lake(here.lake).prepare()
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        attempts = {
-            row[0]: row[1:]
-            for row in connection.execute(
-                "select source_id, outcome, started_at, row_count, rejected_count, error_kind, error "
-                "from read_parquet(?) qualify started_at = max(started_at) over (partition by source_id)",
-                [f"{here.lake}/fetches/**/*.parquet"],
-            ).fetchall()
-        }
-        readings = dict(
-            connection.execute(
-                "select source_id, max(read_at) from read_parquet(?) where row_count > 0 group by all",
-                [_globs("readings")],
-            ).fetchall()
-        )
+    seen = sights(here, list(all_sources()))
     found = []
     for source in all_sources().values():
-        never = ("never fetched" if source.is_live else "history", None, None, None, "", "")
-        if missing := missing_secrets(source):
-            never = ("no key", None, None, None, "", f"set {' and '.join(missing)}")
-        outcome, attempted_at, rows, rejects, error_kind, error = attempts.get(source.source_id, never)
-        last_reading_at = readings.get(source.source_id)
-        age_days = (now - last_reading_at).total_seconds() / 86_400 if last_reading_at else None
+        sight = seen[source.source_id]
+        missing = missing_secrets(source)
+        outcome, error = sight.outcome, sight.error
+        if outcome is None:
+            outcome = "no key" if missing else "never fetched" if source.is_live else "history"
+            error = f"set {' and '.join(missing)}" if missing else ""
+        read_at = sight.last_reading_at
         found.append(
             SourceStatus(
                 source.source_id,
                 outcome,
-                attempted_at,
-                rows,
-                rejects,
-                error_kind or "",
+                sight.attempted_at,
+                sight.rows,
+                sight.rejects,
+                sight.error_kind or "",
                 error or "",
-                last_reading_at,
-                age_days,
+                read_at,
+                (now - read_at).total_seconds() / 86_400 if read_at else None,
+                stalled_reason(source, sight, now.astimezone(UTC).date()),
             )
         )
     release = current_release(here.releases, here.market)
     return Status(release.release_id if release else None, str(here.home), found)
-
-
-def _globs(table: str) -> list[str]:
-    """The lake's files of a table and, where there are any, the bundled ones."""
-    bundled = HISTORY / table
-    return [f"{root}/**/*.parquet" for root in (settings().lake / table, bundled) if root.exists()]

@@ -92,6 +92,7 @@ def test_a_reading_becomes_rows_readings_and_a_line_about_the_attempt(archive: A
         "body_bytes": len(body),
         "row_count": 2,
         "rejected_count": 1,
+        "content_since": None,
     }
 
 

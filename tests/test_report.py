@@ -87,7 +87,7 @@ SCHEMA = """
     create table ops.source_freshness (
         source_id varchar, publisher varchar, kind varchar, last_attempt_at timestamp, last_outcome varchar,
         last_error_kind varchar, last_error varchar, last_reading_at timestamp, age_days integer,
-        row_count bigint, rejected_count bigint, is_stale boolean
+        row_count bigint, rejected_count bigint, is_stalled boolean, stalled_reason varchar
     );
 """
 
@@ -293,7 +293,7 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         "kind": "live",
         "row_count": 5,
         "rejected_count": 1,
-        "is_stale": False,
+        "is_stalled": False,
     }
     read = {"last_reading_at": "2026-03-01 06:00", "age_days": 1}
     tried = {"last_attempt_at": "2026-03-02 06:00", "last_outcome": "complete"}
@@ -302,7 +302,14 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         connection,
         "ops.source_freshness",
         {**source, **read, **tried, "source_id": "well"},
-        {**source, **read, **tried, "source_id": "late", "is_stale": True},
+        {
+            **source,
+            **read,
+            **tried,
+            "source_id": "late",
+            "is_stalled": True,
+            "stalled_reason": "the same bytes since 2026-01-01",
+        },
         {**source, **read, **tried, **failed, "source_id": "dead"},
         {**source, **read, **tried, **failed, "source_id": "odd", "last_error_kind": "PayloadError"},
         {**source, **tried, **failed, "source_id": "gone"},
@@ -497,7 +504,7 @@ def test_every_source_has_its_state_and_age(site: dict[str, str]) -> None:
         "closed": ("closed history", "1 day"),
         "dead": ("unreachable", "1 day"),
         "gone": ("unreachable, never read", "–"),
-        "late": ("stale", "1 day"),
+        "late": ("stalled", "1 day"),
         "new": ("never fetched", "–"),
         "odd": ("failing", "1 day"),
         "well": ("fresh", "1 day"),

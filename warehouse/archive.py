@@ -61,6 +61,13 @@ class Fetch(msgspec.Struct, frozen=True):
     exchanges: list[Exchange]
     error_kind: str = ""
     error: str = ""
+    content_since: datetime | None = None
+    """Start of the first fetch in an unbroken run that brought these same bodies; None for a failed one."""
+
+    @property
+    def bodies(self) -> list[str]:
+        """Digests of the bodies that hold data, whatever the addresses and the order they came in."""
+        return sorted(exchange.sha256 for exchange in self.exchanges if exchange.is_data)
 
     @property
     def name(self) -> str:

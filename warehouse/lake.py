@@ -30,6 +30,7 @@ FETCHES_SCHEMA: Final[Schema] = {
     "body_bytes": pl.Int64,
     "row_count": pl.Int64,
     "rejected_count": pl.Int64,
+    "content_since": UTC_TIME,
 }
 SCHEMAS: Final[dict[str, Schema]] = {
     **{name: contract.schema for name, contract in CONTRACTS.items()},
@@ -49,16 +50,17 @@ class Lake:
         """Give every table an empty file that states its schema, so that SQL can always read it."""
         for table, schema in SCHEMAS.items():
             path = self._path(table, "none", date(1970, 1, 1), "schema")
-            if not path.exists():
+            if not path.exists() or pl.read_parquet_schema(path) != schema:
                 self._write(path, pl.DataFrame(schema=schema))
 
     def holds(self, table: str, source_id: str, day: date, name: str) -> bool:
         return self._path(table, source_id, day, name).exists()
 
     def read(self, table: str, source_id: str, day: date) -> pl.DataFrame:
-        """One source's rows of one day's files, in file order."""
+        """One source's rows of one day's files, in file order; a column younger than a file is null there."""
         files = sorted(self._path(table, source_id, day, "x").parent.glob("[!.]*.parquet"))
-        return pl.concat([pl.DataFrame(schema=SCHEMAS[table]), *(pl.read_parquet(file) for file in files)])
+        frames = [pl.DataFrame(schema=SCHEMAS[table]), *(pl.read_parquet(file) for file in files)]
+        return pl.concat(frames, how="diagonal")
 
     def add(self, table: str, source_id: str, day: date, name: str, frame: pl.DataFrame) -> None:
         """Add one file of ``frame``, which carries the table's schema. Nothing is written for no rows.

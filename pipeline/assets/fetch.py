@@ -4,12 +4,19 @@ One step for all, because fetching is waiting: a process per source costs second
 fails shows a failed check and no materialization; it fails neither the step nor the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from pipeline.fetching import fetch_all, is_due
+from pipeline.freshness import (
+    Sight,
+    longest_sameness_days,
+    longest_silence_days,
+    sights,
+    stalled_reason,
+)
 from pipeline.loading import Result
 from pipeline.progress import Progress
 from pipeline.registry import Source, live_sources
@@ -53,6 +60,12 @@ def _checks(source: Source) -> list[dg.AssetCheckSpec]:
             asset=key,
             description=f"At least {source.smallest_row_count} rows, the smallest plausible count.",
         ),
+        dg.AssetCheckSpec(
+            "not_stalled",
+            asset=key,
+            description=f"No more than {longest_silence_days(source)} days without a good reading, "
+            f"nor {longest_sameness_days(source)} with the same bytes.",
+        ),
     ]
 
 
@@ -76,6 +89,28 @@ def fetch_sources(
     for result in fetch_all(due, settings(), progress.step):
         progress.finish(result)
         yield from _report(by_id[result.source_id], result)
+    yield from _freshness(due, progress.results, now)
+
+
+def _freshness(
+    due: Sequence[Source], results: Sequence[Result], now: datetime
+) -> Iterator[dg.AssetCheckResult]:
+    """Whether what was just asked is stalled, be it silent or the same as ever."""
+    seen = sights(settings(), [result.source_id for result in results if not result.is_good])
+    seen |= {
+        result.source_id: Sight(succeeded_at=now, content_since=result.content_since)
+        for result in results
+        if result.is_good
+    }
+    for source in due:
+        reason = stalled_reason(source, seen[source.source_id], now.date())
+        yield dg.AssetCheckResult(
+            check_name="not_stalled",
+            asset_key=asset_key(source),
+            passed=not reason,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"reason": reason} if reason else {},
+        )
 
 
 def _report(source: Source, result: Result) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:

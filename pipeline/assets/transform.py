@@ -15,6 +15,7 @@ from pipeline.dbt import results
 from pipeline.progress import Progress
 from pipeline.registry import live_sources
 from warehouse.files import exclusive
+from warehouse.lake import Lake
 from warehouse.settings import DBT_PROJECT, settings
 
 PROJECT = DbtProject(project_dir=DBT_PROJECT, profiles_dir=DBT_PROJECT)
@@ -58,6 +59,8 @@ def build_models(context: dg.AssetExecutionContext, progress: dg.ResourceParam[P
     if chosen.indirect_selection:
         command += ["--indirect-selection", chosen.indirect_selection]
     project = Path(chosen.dbt_project.project_dir) if chosen.dbt_project else DBT_PROJECT
+    # A lake from before a column or a table lacks it; SQL reads it all the same.
+    Lake(settings().lake).prepare()
     with exclusive(build.with_suffix(".lock")):
         dbt_results_path().unlink(missing_ok=True)
         progress.begin_build(len(chosen.manifest["nodes"]))

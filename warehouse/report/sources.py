@@ -10,7 +10,7 @@ from warehouse.report.market import Market, Row
 
 
 def freshness(market: Market) -> Part:
-    """Every source: fresh, stale, unreachable or never fetched, and how old."""
+    """Every source: fresh, stalled, unreachable or never fetched, and how old."""
     section = ("sources", "How fresh the sources are")
     rows = (
         market.rows("select * from ops.source_freshness order by source_id")
@@ -30,7 +30,7 @@ def freshness(market: Market) -> Part:
             "Last attempt",
             "Rows",
             "Set aside",
-            "Last error",
+            "Last error, or why stalled",
         ),
         [
             (
@@ -42,7 +42,7 @@ def freshness(market: Market) -> Part:
                 say.day(row["last_attempt_at"]),
                 say.count(row["row_count"]),
                 say.count(row["rejected_count"]),
-                say.shortened(row["last_error"] or ""),
+                say.shortened(row["last_error"] or row["stalled_reason"] or ""),
             )
             for row, state in zip(rows, states, strict=True)
         ],
@@ -70,4 +70,4 @@ def _state(row: Row) -> str:
         return "never fetched"
     if row["last_reading_at"] is None:
         return "never read"
-    return "stale" if row["is_stale"] else "fresh"
+    return "stalled" if row["is_stalled"] else "fresh"

@@ -28,14 +28,37 @@ attempts as (
 
     select
         fetches.source_id,
+        min(fetches.started_at) as first_attempt_at,
         max(fetches.started_at) as last_attempt_at,
-        arg_max(fetches.outcome, fetches.started_at) as last_outcome,
-        arg_max(fetches.error_kind, fetches.started_at) as last_error_kind,
-        arg_max(fetches.error, fetches.started_at) as last_error,
-        max(fetches.finished_at) filter (where fetches.outcome != 'failed') as last_success_at,
-        arg_max(fetches.request_count, fetches.started_at) as last_request_count
+        max(fetches.started_at) filter (where fetches.outcome != 'failed') as last_good_at
     from fetches
     group by 1
+
+),
+
+last_attempts as (
+
+    select
+        attempts.*,
+        latest.outcome as last_outcome,
+        latest.error_kind as last_error_kind,
+        latest.error as last_error,
+        good.finished_at as last_success_at,
+        good.content_since
+    from attempts
+    left join fetches as latest
+        on
+            attempts.source_id = latest.source_id
+            and attempts.last_attempt_at = latest.started_at
+    left join fetches as good
+        on
+            attempts.source_id = good.source_id
+            and attempts.last_good_at = good.started_at
+    -- A parser that reads a fetch anew writes a second line for it.
+    qualify
+        row_number() over (
+            partition by attempts.source_id order by latest.outcome = 'failed', latest.row_count desc
+        ) = 1
 
 ),
 
@@ -75,41 +98,82 @@ last_day as (
 
 ),
 
-final as (
+dated as (
 
     select
         sources.source_id,
         sources.kind,
         sources.publisher,
         sources.cadence_days,
-        attempts.last_attempt_at,
-        attempts.last_outcome,
-        attempts.last_error_kind,
-        attempts.last_error,
-        attempts.last_success_at,
+        last_attempts.last_attempt_at,
+        last_attempts.last_outcome,
+        last_attempts.last_error_kind,
+        last_attempts.last_error,
+        last_attempts.last_success_at,
+        last_attempts.content_since,
         sights.first_reading_at,
         sights.last_reading_at,
-        cast(coalesce(sights.reading_count, 0) as bigint) as reading_count,
-        cast(
-            {{ as_of_date() }} - cast(greatest(sights.last_reading_at, attempts.last_success_at) as date)
-            as integer
-        ) as age_days,
-        cast(last_day.row_count as bigint) as row_count,
-        cast(last_day.rejected_count as bigint) as rejected_count,
-        -- A day's grace: today's reading may still be to come. A closed history cannot go stale.
-        sources.kind != 'history'
-        and coalesce(
-            {{ as_of_date() }} - cast(greatest(sights.last_reading_at, attempts.last_success_at) as date)
-            > greatest(sources.cadence_days, 1) + 1,
-            true
-        ) as is_stale
+        sights.reading_count,
+        last_day.row_count,
+        last_day.rejected_count,
+        cast(greatest(sights.last_reading_at, last_attempts.last_success_at) as date) as last_seen_date,
+        cast(last_attempts.first_attempt_at as date) as first_attempt_date,
+        cast(last_attempts.last_good_at as date) - cast(last_attempts.content_since as date) as same_days
     from sources
-    left join attempts
-        on sources.source_id = attempts.source_id
+    left join last_attempts
+        on sources.source_id = last_attempts.source_id
     left join sights
         on sources.source_id = sights.source_id
     left join last_day
         on sources.source_id = last_day.source_id
+
+),
+
+-- The rule of pipeline/freshness.py.
+judged as (
+
+    select
+        dated.*,
+        case
+            when dated.kind = 'history' then null
+            when
+                {{ as_of_date() }} - coalesce(dated.last_seen_date, dated.first_attempt_date)
+                > least(dated.cadence_days, 7) + 1
+                then
+                    case
+                        when dated.last_seen_date is null
+                            then 'tried in vain since ' || dated.first_attempt_date
+                        else 'no good reading since ' || dated.last_seen_date
+                    end
+            when dated.same_days > 2 * dated.cadence_days + 1
+                then 'the same bytes since ' || cast(dated.content_since as date)
+        end as stalled_reason
+    from dated
+
+),
+
+final as (
+
+    select
+        judged.source_id,
+        judged.kind,
+        judged.publisher,
+        judged.cadence_days,
+        judged.last_attempt_at,
+        judged.last_outcome,
+        judged.last_error_kind,
+        judged.last_error,
+        judged.last_success_at,
+        judged.content_since,
+        judged.first_reading_at,
+        judged.last_reading_at,
+        cast(coalesce(judged.reading_count, 0) as bigint) as reading_count,
+        cast({{ as_of_date() }} - judged.last_seen_date as integer) as age_days,
+        cast(judged.row_count as bigint) as row_count,
+        cast(judged.rejected_count as bigint) as rejected_count,
+        judged.stalled_reason is not null as is_stalled,
+        judged.stalled_reason
+    from judged
 
 )
 

@@ -19,6 +19,7 @@ final as (
         observed.body_bytes,
         observed.row_count,
         observed.rejected_count,
+        {{ utc('observed.content_since') }} as content_since,
         observed.date as lake_date
     from observed
     where {{ utc('observed.started_at') }} <= {{ as_of() }}
