@@ -178,6 +178,49 @@ def replay(
 
 
 @app.command()
+def review(
+    source: Annotated[str | None, typer.Argument(help="Source id; all when none is given.")] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="Publish what is held of the source.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Leave it aside for good.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Readings held because a source lost or gained over a quarter of its rows: show them, or decide.
+
+    Without a decision a reading of a later day decides: one of the same size accepts, one of the usual size
+    rejects. Bytes and rows stay where they are either way.
+
+    Example: aimarket review vastai --accept
+    """
+    from pipeline.console import emit, show_waiting
+    from pipeline.registry import all_sources, find_source
+    from pipeline.review import decide, difference, waiting
+    from warehouse.lake import Lake
+    from warehouse.settings import settings
+
+    if accept and reject:
+        raise typer.BadParameter("--accept or --reject, not both")
+    if (accept or reject) and source is None:
+        raise typer.BadParameter("name the source to decide on")
+    lake = Lake(settings().lake)
+    chosen = [find_source(source).source_id] if source else list(all_sources())
+    if accept or reject:
+        with _one_at_a_time():
+            found = waiting(lake, chosen)
+            decide(found, "accepted" if accept else "rejected", "decided by hand", lake)
+    else:
+        found = waiting(lake, chosen)
+    if as_json:
+        emit(found)
+    elif found and (accept or reject):
+        rows = sum(held.row_count for held in found)
+        typer.echo(f"{'Accepted' if accept else 'Rejected'} {rows:,} rows of {source}.")
+        if accept:
+            typer.echo("Run `aimarket build` to publish them.")
+    else:
+        show_waiting([(held, difference(held, lake)) for held in found])
+
+
+@app.command()
 def status(as_json: AsJson = False) -> None:
     """What is published, and of each source: the last attempt, its error, the age of the data."""
     from pipeline.console import emit, show_status

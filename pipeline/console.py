@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.headline import Headline
     from pipeline.loading import Result
     from pipeline.registry import Source
+    from pipeline.review import Difference, Review
     from pipeline.status import Status
     from pipeline.verifying import Verified
     from warehouse.publish import Release
@@ -100,18 +101,46 @@ def show_results(results: Sequence[Result]) -> None:
         )
         OUT.print(Text(f"  for example {results[0].source_id}: {results[0].error}", style="dim"))
         return
-    table = _table("source", "outcome", "rows", "rejects", "MB", "seconds", "error")
+    table = _table("source", "outcome", "rows", "rejects", "held", "MB", "seconds", "error")
     for result in sorted(results, key=lambda result: (result.is_good, result.source_id)):
         table.add_row(
             result.source_id,
             Text(result.outcome, style="green" if result.is_good else "red"),
             f"{result.rows:,}",
             f"{result.rejects:,}",
+            f"{result.held:,}" if result.held else "",
             f"{result.body_bytes / 1e6:.1f}",
             f"{result.seconds:.1f}",
             Text(result.error),
         )
     OUT.print(table)
+    if any(result.held for result in results):
+        OUT.print("Rows are held where a source changed too much at once; `aimarket review` shows them.")
+
+
+def show_waiting(found: Sequence[tuple[Review, Difference]]) -> None:
+    if not found:
+        OUT.print("No reading is held for review.")
+        return
+    table = _table("source", "table", "part", "read", "rows", "before", "gone", "new")
+    for held, difference in found:
+        table.add_row(
+            held.source_id,
+            held.contract,
+            Text(held.reading_scope),
+            _cell(held.fetched_at),
+            f"{held.row_count:,}",
+            f"{held.usual_row_count:,}",
+            _counted(difference.gone_count, difference.gone_examples),
+            _counted(difference.new_count, difference.new_examples),
+        )
+    OUT.print(table)
+    for source_id in dict.fromkeys(held.source_id for held, _ in found):
+        OUT.print(Text(f"  aimarket review {source_id} --accept   or   --reject", style="cyan"))
+
+
+def _counted(count: int, examples: Sequence[str]) -> Text:
+    return Text(f"{count:,}" + (f": {', '.join(examples)}" if examples else ""))
 
 
 def show_verified(found: Verified) -> None:
@@ -155,7 +184,17 @@ def show_status(status: Status) -> None:
     table = _table("source", "last attempt", "outcome", "rows", "rejects", "last reading", "age", "remarks")
     for source in status.sources:
         is_good = source.outcome in ("complete", "unchanged")
-        remarks = [f"stalled: {source.stalled_reason}" if source.stalled_reason else "", source.error]
+        held = [
+            f"held: {part.row_count:,} rows of {part.contract} {part.reading_scope}".rstrip()
+            + f" (before {part.usual_row_count:,})"
+            for part in source.held
+        ]
+        remarks = [
+            f"stalled: {source.stalled_reason}" if source.stalled_reason else "",
+            *held,
+            f"`aimarket review {source.source_id} --accept` or `--reject`" if held else "",
+            source.error,
+        ]
         table.add_row(
             source.source_id,
             _cell(source.attempted_at),

@@ -11,6 +11,7 @@ import polars as pl
 from pipeline.errors import ArchiveDamaged, ParserFault, PayloadError, SourceError
 from pipeline.parsing import Context, Parsed, Rows
 from pipeline.registry import Source, find_source, live_sources
+from pipeline.review import Part, held_parts, split
 from warehouse.archive import Archive, Fetch, Outcome
 from warehouse.contracts import CONTRACTS, Conformed, Provenance, conform, without_duplicates
 from warehouse.lake import FETCHES_SCHEMA, Lake, count_readings, readings_at, stated_readings, to_spells
@@ -25,6 +26,8 @@ class Result:
     outcome: Outcome
     rows: int = 0
     rejects: int = 0
+    held: int = 0
+    """Rows held for review; they are not among ``rows``."""
     body_bytes: int = 0
     request_count: int = 0
     seconds: float = 0.0
@@ -157,7 +160,7 @@ def _write(
     lake: Lake,
     result: Result,
 ) -> None:
-    day, name = _day(fetch), _name(fetch, source)
+    rows_of: dict[str, pl.DataFrame] = {}
     all_rejects, all_readings = [], []
     for contract in (CONTRACTS[name] for name in source.contracts):
         parts = [(scope, part) for found, scope, part in bodies if found == contract.name]
@@ -172,20 +175,37 @@ def _write(
         readings = pl.concat([stated, found_empty])
         if not rows.filter(pl.col("observed_at") != fetch.started_at).is_empty():
             rows = to_spells(contract, rows, readings)
-        lake.add(contract.name, fetch.source_id, day, name, rows)
+        rows_of[contract.name] = rows
         all_rejects.append(rejects)
         all_readings.append(count_readings(contract, rows, rejects, readings))
-        result.rows_by_contract[contract.name] = rows.height
-        result.rows += rows.height
-        result.rejects += rejects.height
     constants = (
         pl.lit(fetch.source_id).alias("source_id"),
         pl.lit(recorded_at).alias("recorded_at"),
         pl.lit(source.evidence).alias("evidence"),
         pl.lit(source.module.PARSER_VERSION, pl.Int32).alias("parser_version"),
     )
-    lake.add("quarantine", fetch.source_id, day, name, pl.concat(all_rejects))
-    lake.add("readings", fetch.source_id, day, name, pl.concat(all_readings).with_columns(*constants))
+    # Rows before readings: without its reading a row does not count.
+    frames = rows_of | {
+        "quarantine": pl.concat(all_rejects),
+        "readings": pl.concat(all_readings).with_columns(*constants),
+    }
+    held = _held(fetch, source, frames["readings"], lake)
+    day, name = _day(fetch), _name(fetch, source)
+    for table, frame in frames.items():
+        aside, good = split(table, frame, held)
+        lake.held.add(table, fetch.source_id, day, name, aside)
+        lake.add(table, fetch.source_id, day, name, good)
+        if table in rows_of:
+            result.rows_by_contract[table] = good.height
+            result.held += aside.height
+    result.rows = sum(result.rows_by_contract.values())
+    result.rejects = frames["quarantine"].height
+
+
+def _held(fetch: Fetch, source: Source, readings: pl.DataFrame, lake: Lake) -> set[Part]:
+    shown = readings.group_by("contract", "reading_scope").agg(pl.sum("row_count"))
+    counts = {(contract, scope): rows for contract, scope, rows in shown.iter_rows()}
+    return held_parts(fetch, source, counts, lake)
 
 
 def _day(fetch: Fetch) -> date:

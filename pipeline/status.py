@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pipeline.freshness import sights, stalled_reason
 from pipeline.registry import all_sources
 from pipeline.resources import missing_secrets
+from pipeline.review import Review, waiting
+from warehouse.lake import Lake
 from warehouse.publish import current_release
 from warehouse.settings import settings
 
@@ -27,6 +29,8 @@ class SourceStatus:
     age_days: float | None
     stalled_reason: str
     """Why it counts as stalled; empty when it does not."""
+    held: list[Review]
+    """Readings that wait for a decision."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Status:
 def status(now: datetime | None = None) -> Status:
     """What is published and how every source stands."""
     here, now = settings(), now or datetime.now(UTC)
+    lake = Lake(here.lake)
     seen = sights(here, list(all_sources()))
     found = []
     for source in all_sources().values():
@@ -63,6 +68,7 @@ def status(now: datetime | None = None) -> Status:
                 read_at,
                 (now - read_at).total_seconds() / 86_400 if read_at else None,
                 stalled_reason(source, sight, now.astimezone(UTC).date()),
+                waiting(lake, [source.source_id]),
             )
         )
     release = current_release(here.releases, here.market)

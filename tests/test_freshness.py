@@ -227,7 +227,7 @@ def dagster_here(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterato
     settings_module.settings.cache_clear()
 
 
-def test_dagster_shows_a_stalled_source_as_a_failed_check(dagster_here: Settings) -> None:
+def test_dagster_shows_a_stalled_source_and_one_that_jumped_as_failed_checks(dagster_here: Settings) -> None:
     import dagster as dg
 
     from pipeline.assets.fetch import asset_key, fetch_sources
@@ -238,6 +238,12 @@ def test_dagster_shows_a_stalled_source_as_a_failed_check(dagster_here: Settings
     list(fetch_all([stalled, fresh], dagster_here))
     (known,) = archive.fetches(stalled.source_id)
     archive.record(structs.replace(known, content_since=now - timedelta(days=4)))
+    lake = Lake(dagster_here.lake)
+    ((name),) = lake.names("readings", fresh.source_id, now.date())
+    seen = lake.read_file("readings", fresh.source_id, now.date(), name)
+    lake.add(
+        "readings", fresh.source_id, now.date(), name, seen.with_columns(row_count=pl.lit(100, pl.Int64))
+    )
     with dg.DagsterInstance.ephemeral() as instance:
         done = dg.materialize(
             [fetch_sources],
@@ -251,8 +257,13 @@ def test_dagster_shows_a_stalled_source_as_a_failed_check(dagster_here: Settings
             },
         )
     checks = {
-        check.asset_key.path[-1]: check.passed
+        (check.asset_key.path[-1], check.check_name): check.passed
         for check in done.get_asset_check_evaluations()
-        if check.check_name == "not_stalled"
+        if check.check_name in ("not_stalled", "steady_size")
     }
-    assert checks == {"akash": False, "oci": True}
+    assert checks == {
+        ("akash", "not_stalled"): False,
+        ("akash", "steady_size"): True,
+        ("oci", "not_stalled"): True,
+        ("oci", "steady_size"): False,
+    }

@@ -3,8 +3,11 @@
     lake/<table>/source=<id>/date=<yyyy-mm-dd>/<name>.parquet
 
 Tables are the contracts, `readings` (when which source was seen), `quarantine` (rows that broke a rule, with
-reason) and `fetches` (what came of each attempt). A file name follows from what was read and by which parser
-version, so loading the same thing twice writes nothing new.
+reason), `fetches` (what came of each attempt) and `reviews` (readings held for review and what was decided).
+Rows that are held lie aside, laid out the same below lake/held, where no model reads them.
+
+A file name follows from what was read and by which parser version, so loading the same thing twice writes
+nothing new.
 """
 
 from __future__ import annotations
@@ -32,11 +35,26 @@ FETCHES_SCHEMA: Final[Schema] = {
     "rejected_count": pl.Int64,
     "content_since": UTC_TIME,
 }
+REVIEWS_SCHEMA: Final[Schema] = {
+    "source_id": pl.String,
+    "contract": pl.String,
+    "reading_scope": pl.String,
+    "fetched_at": UTC_TIME,
+    "row_count": pl.Int64,
+    "compared_with_at": UTC_TIME,
+    "usual_row_count": pl.Int64,
+    "verdict": pl.String,
+    "reason": pl.String,
+    "decided_at": UTC_TIME,
+}
+"""One row per decision on one part of a fetch; the latest of a part counts. `fetched_at` and
+`compared_with_at` are the starts of the fetch and of the one whose `usual_row_count` it left by too much."""
 SCHEMAS: Final[dict[str, Schema]] = {
     **{name: contract.schema for name, contract in CONTRACTS.items()},
     "readings": READINGS_SCHEMA,
     "quarantine": QUARANTINE_SCHEMA,
     "fetches": FETCHES_SCHEMA,
+    "reviews": REVIEWS_SCHEMA,
 }
 
 
@@ -52,6 +70,27 @@ class Lake:
             path = self._path(table, "none", date(1970, 1, 1), "schema")
             if not path.exists() or pl.read_parquet_schema(path) != schema:
                 self._write(path, pl.DataFrame(schema=schema))
+
+    @property
+    def held(self) -> Lake:
+        """Where rows lie that are held for review."""
+        return Lake(self.root / "held")
+
+    def days(self, table: str, source_id: str) -> list[date]:
+        """Days on which files of one source lie, newest first."""
+        folders = (self.root / table / f"source={source_id}").glob("date=*")
+        return sorted((date.fromisoformat(f.name.removeprefix("date=")) for f in folders), reverse=True)
+
+    def names(self, table: str, source_id: str, day: date) -> list[str]:
+        """Names of one source's files of one day, in order."""
+        folder = self._path(table, source_id, day, "x").parent
+        return sorted(path.stem for path in folder.glob("[!.]*.parquet"))
+
+    def read_file(self, table: str, source_id: str, day: date, name: str) -> pl.DataFrame:
+        """The rows of one file; none where it does not exist."""
+        path = self._path(table, source_id, day, name)
+        empty = pl.DataFrame(schema=SCHEMAS[table])
+        return pl.concat([empty, pl.read_parquet(path)], how="diagonal") if path.exists() else empty
 
     def holds(self, table: str, source_id: str, day: date, name: str) -> bool:
         return self._path(table, source_id, day, name).exists()

@@ -61,6 +61,9 @@ def _checks(source: Source) -> list[dg.AssetCheckSpec]:
             description=f"At least {source.smallest_row_count} rows, the smallest plausible count.",
         ),
         dg.AssetCheckSpec(
+            "steady_size", asset=key, description="No part lost or gained over a quarter of its rows at once."
+        ),
+        dg.AssetCheckSpec(
             "not_stalled",
             asset=key,
             description=f"No more than {longest_silence_days(source)} days without a good reading, "
@@ -130,12 +133,20 @@ def _report(source: Source, result: Result) -> Iterator[dg.MaterializeResult[Non
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"rows": result.rows, "smallest_plausible": source.smallest_row_count},
     )
+    yield dg.AssetCheckResult(
+        check_name="steady_size",
+        asset_key=key,
+        passed=not result.held,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"held_rows": result.held, "decide_by": f"aimarket review {source.source_id}"},
+    )
     yield dg.MaterializeResult(
         asset_key=key,
         metadata={
             "outcome": result.outcome,
             "rows": result.rows,
             "rejects": result.rejects,
+            "held": result.held,
             "bytes": result.body_bytes,
             "requests": result.request_count,
             "seconds": result.seconds,
