@@ -11,15 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from pipeline.registry import live_sources
 from tests.conftest import FIXTURES
-from tests.replay import ReplayServer
+from tests.replay import Answer, LoopbackServer, ReplayServer
 from warehouse.archive import Archive
 from warehouse.settings import DBT_PROJECT, HISTORY
 
@@ -115,7 +117,10 @@ def test_every_dbt_unit_test_passes(home: Home) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "PASS=7" in done.stdout
+    properties = [yaml.safe_load(path.read_text()) for path in (DBT_PROJECT / "models").rglob("*.yml")]
+    stated = sum(len(found.get("unit_tests", [])) for found in properties)
+    assert stated >= 7
+    assert f"PASS={stated} " in done.stdout
 
 
 @pytest.mark.usefixtures("first_run")
@@ -197,6 +202,37 @@ def test_a_second_run_of_the_day_fetches_nothing_and_publishes_the_same_numbers(
     told = json.loads(home.aimarket("run", "--json"))
     assert told["results"] == []
     assert home.digests() == before
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_price_in_euros_waits_for_a_rate_and_is_converted_when_one_comes(home: Home) -> None:
+    prices = (
+        "select native_price::double as eur, usd_per_hour::double as usd, usd_per_gpu_hour as usd_per_gpu, "
+        "fx_usd_per_unit::double as rate, fx_rate_date::varchar as rate_date, exclusion_reason as reason "
+        "from core.fct_gpu_offer_prices_daily where currency = 'EUR' and source_id = 'skypilot_catalog' "
+        "and price_date = (select max(price_date) from core.fct_gpu_offer_prices_daily) order by eur"
+    )
+    unknown = {"usd": None, "usd_per_gpu": None, "rate": None, "rate_date": None}
+    # The recorded rate is months old.
+    reason = {"reason": "no exchange rate of the day"}
+    assert home.ask(prices) == [{"eur": 1.25, **unknown, **reason}, {"eur": 1.89, **unknown, **reason}]
+    today = datetime.now(UTC).date().isoformat()
+    recorded = (FIXTURES / "ecb_rates" / "eurofxref-daily.xml").read_text()
+    rates = recorded.replace("2026-05-29", today).replace("'1.1523'", "'1.2'")
+    with LoopbackServer(lambda _: Answer(rates.encode())) as server:
+        Home(home.path, server.url).aimarket("fetch", "ecb_rates")
+    home.aimarket("build")
+    assert home.ask(prices) == [
+        {"eur": 1.25, "usd": 1.5, "usd_per_gpu": 1.5, "rate": 1.2, "rate_date": today, "reason": None},
+        {
+            "eur": 1.89,
+            "usd": pytest.approx(2.268),
+            "usd_per_gpu": pytest.approx(2.268),
+            "rate": pytest.approx(1.2),
+            "rate_date": today,
+            "reason": None,
+        },
+    ]
 
 
 @pytest.mark.usefixtures("first_run")

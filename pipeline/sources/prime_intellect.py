@@ -1,11 +1,11 @@
 """Prime Intellect: machines of many clouds that it resells, in stock or not.
 
 Publisher: Prime Intellect, https://api.primeintellect.ai/api/v1/availability/gpus (bearer key of a free
-account with the right to read availability; terms of the account); USD per machine-hour, 100 machines a page.
-It repeats what the clouds ask, discounts of its own on some, so it checks other sources. Seen 2025-10 and
-2026: the price is the machine's (four H100 at 10.78), `gpuMemory` of several cards is not said to be one's or
-all's; an offer without `isSpot` is none; `security` tells community hosts; `dc_*` are data centres whose
-owner is not named.
+account with the right to read availability; terms of the account); per machine-hour in the currency of the
+offer, 100 machines a page. It repeats what the clouds ask, discounts of its own on some, so it checks other
+sources. Seen 2025-10 and 2026: the price is the machine's (four H100 at 10.78), `gpuMemory` of several
+cards is not said to be one's or all's; an offer without `isSpot` is none; `security` tells community hosts;
+`dc_*` are data centres whose owner is not named.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.parsing import Context, Parsed, Rows, decode, decode_each
 if TYPE_CHECKING:
     from pipeline.http import Http
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 URL = "https://api.primeintellect.ai/api/v1/availability/gpus"
 KEY = "AIMARKET_KEY_PRIME_INTELLECT"
 PAGE_SIZE = 100
@@ -98,8 +98,9 @@ def parse(body: bytes, context: Context) -> Parsed:  # noqa: ARG001 - one signat
             "purchase_type": kind,
             "native_price": price,
         }
-        if offer.prices.currency != "USD":
-            rows.reject(f"items/{number}", f"not USD: {offer.prices.currency}", **known)
+        currency = offer.prices.currency
+        if currency is None:
+            rows.reject(f"items/{number}", "a price without a currency", **known)
             continue
         accelerators = f"{offer.gpuCount}x{offer.gpuType}"
         parts = (offer.provider, offer.cloudId, offer.dataCenter, accelerators, offer.socket, kind)
@@ -110,7 +111,8 @@ def parse(body: bytes, context: Context) -> Parsed:  # noqa: ARG001 - one signat
             gpu_memory_gb=float(memory[1]) if memory else None,
             interconnect_raw=offer.socket or None,
             region_raw=offer.dataCenter or offer.country or None,
-            usd_per_hour=price,
+            usd_per_hour=price if currency == "USD" else None,
+            currency=currency,
             vcpus=(offer.vcpu and offer.vcpu.defaultCount) or None,
             memory_gb=(offer.memory and offer.memory.defaultCount) or None,
             is_available=status not in OUT_OF_STOCK if status else None,

@@ -1,12 +1,14 @@
 """SkyPilot catalogue: one price list per cloud, built by the project from the vendors' own interfaces.
 
 Publisher: github.com/skypilot-org/skypilot-catalog `catalogs/v8/<cloud>/vms.csv` (Apache-2.0); USD per hour
-of a machine. Seen 2026-11: clouds are refreshed from hourly (shadeform) to rarely (lambda, oci, cudo); lambda
-and oci repeat every type for every region, runpod for every zone, whether there is stock or not; `GpuInfo`
-comes as a Python dict, as JSON or as a mix of both; a spot price of 0, or equal to the price, stands for
-none. Not read: gcp (accelerators and their machines stand in separate rows), vast (one upper median per
-bucket; its asks are read directly), mithril (both prices are the floor of an auction, 1.00 per H100), azure
-(not seen), hyperbolic, hyperstack and primeintellect (never refreshed since they were added).
+of a machine, but for seeweb, whose price in euros the project writes down as it stands (its fetcher of
+2026-05 converts nothing). Seen 2026-11: clouds are refreshed from hourly (shadeform) to rarely (lambda,
+oci, cudo); lambda and oci repeat every type for every region, runpod for every zone, whether there is stock
+or not; `GpuInfo` comes as a Python dict, as JSON or as a mix of both; a spot price of 0, or equal to the
+price, stands for none. Not read: gcp (accelerators and their machines stand in separate rows), vast (one
+upper median per bucket; its asks are read directly), mithril (both prices are the floor of an auction, 1.00
+per H100), azure (not seen), hyperbolic, hyperstack and primeintellect (never refreshed since they were
+added).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pipeline.parsing import Context, Parsed, Rows, decimal, read_csv
 if TYPE_CHECKING:
     from pipeline.http import Http
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 URL = "https://raw.githubusercontent.com/skypilot-org/skypilot-catalog/master/catalogs/v8/{cloud}/vms.csv"
 CLOUDS = (
     "aws",
@@ -36,6 +38,8 @@ CLOUDS = (
     "spheron",
     "yotta",
 )
+CURRENCIES = {"seeweb": "EUR"}
+"""Of clouds whose prices are not in USD."""
 COLUMNS = (
     "InstanceType",
     "AcceleratorName",
@@ -68,6 +72,7 @@ def parse(body: bytes, context: Context) -> Parsed:
     there. Memory is one card's. Raises PayloadError when the body is not such a list.
     """
     cloud = context.scope
+    currency = CURRENCIES.get(cloud, "USD")
     rows = Rows("gpu_offers")
     for line, row in read_csv(body, COLUMNS):
         if set(COLUMNS) - row.keys():
@@ -105,8 +110,9 @@ def parse(body: bytes, context: Context) -> Parsed:
                     f"line {line}/{purchase_type}",
                     offer_key="/".join((cloud, machine, row["Region"], zone, purchase_type)),
                     purchase_type=purchase_type,
-                    usd_per_hour=amount,
+                    usd_per_hour=amount if currency == "USD" else None,
                     native_price=amount,
+                    currency=currency,
                     **known,
                 )
     return {"gpu_offers": rows}

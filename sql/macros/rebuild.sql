@@ -44,7 +44,11 @@
     {{ return(run_query(first_day).rows[0][0] or "0001-01-01") }}
 {%- endmacro %}
 
-{#- What a build stands on: its readings, and the content of the seeds that name and rank things. -#}
+{#-
+    What a build stands on: its readings, the content of the seeds that name and rank things, and the exchange
+    rates of each day, a rate that comes late moving the prices from its day on. The rates are looked up and not
+    referred to: whatever is rebuilt by the day stands behind them already, through the offers.
+-#}
 {% macro build_state() -%}
     select contract, source_id, reading_scope, read_at, recorded_at
     from {{ ref('int_readings__current') }}
@@ -58,6 +62,18 @@
         timestamp '0001-01-01' as recorded_at
     from {{ ref(seed) }} as seed
     {% endfor %}
+    {%- set rates = adapter.get_relation(this.database, "core", "fct_fx_rates") if execute and this %}
+    {%- if rates %}
+    union all
+    select
+        'gpu_offers' as contract,
+        'fct_fx_rates' as source_id,
+        md5(string_agg(currency || usd_per_unit, ' ' order by currency)) as reading_scope,
+        cast(rate_date as timestamp) as read_at,
+        timestamp '0001-01-01' as recorded_at
+    from {{ rates }}
+    group by rate_date
+    {%- endif %}
 {%- endmacro %}
 
 {#- For pre_hook: forget the days that the model is about to work out again. -#}

@@ -50,6 +50,13 @@ gpus as (
 
 ),
 
+fx_rates as (
+
+    select * from {{ ref('fct_fx_rates') }}
+    where currency != 'USD'
+
+),
+
 -- Only what the latest recording of a reading says is true of it.
 believed as (
 
@@ -144,13 +151,35 @@ bounded as (
 
 ),
 
-daily as (
+dated as (
 
     select
         bounded.*,
         {{ days_between("greatest(bounded.first_date, date '" ~ first_day ~ "')", 'bounded.last_date') }}
             as price_date
     from bounded
+
+),
+
+-- A price in another currency is converted once, with the rate of its day; what the source itself states in
+-- USD stays as stated.
+daily as (
+
+    select
+        dated.*,
+        coalesce(
+            dated.usd_per_hour,
+            case when dated.currency = 'USD' then dated.native_price end,
+            cast(dated.native_price * fx_rates.usd_per_unit as decimal(18, 9))
+        ) as converted_usd_per_hour,
+        fx_rates.usd_per_unit as fx_usd_per_unit,
+        fx_rates.rate_date as fx_rate_date
+    from dated
+    left join fx_rates
+        on
+            dated.usd_per_hour is null
+            and dated.currency = fx_rates.currency
+            and dated.price_date between fx_rates.rate_date and fx_rates.valid_until_date
 
 ),
 
@@ -172,14 +201,18 @@ final as (
         daily.purchase_type,
         coalesce(daily.commitment_months, 0) as commitment_months,
         daily.price_statistic,
-        daily.usd_per_hour,
-        {{ usd_per_gpu_hour('daily.usd_per_hour', 'daily.gpu_count') }} as usd_per_gpu_hour,
+        daily.converted_usd_per_hour as usd_per_hour,
+        {{ usd_per_gpu_hour('daily.converted_usd_per_hour', 'daily.gpu_count') }} as usd_per_gpu_hour,
+        daily.native_price,
+        daily.currency,
+        daily.fx_usd_per_unit,
+        daily.fx_rate_date,
         daily.is_available,
         daily.available_count,
         daily.evidence,
         case
             when daily.evidence = 'estimate' then 'an estimate'
-            when daily.usd_per_hour is null then 'no price in USD'
+            when daily.converted_usd_per_hour is null then 'no exchange rate of the day'
             when daily.is_ruled_out then 'not a whole accelerator of a known kind'
             when daily.gpu_id is null then 'accelerator not resolved'
             when daily.provider_id is null then 'provider not resolved'

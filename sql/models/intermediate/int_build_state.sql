@@ -1,4 +1,5 @@
 -- Written after every daily table, because it says what they stand on:
+-- depends_on: {{ ref('fct_fx_rates') }}
 -- depends_on: {{ ref('fct_gpu_offer_prices_daily') }}
 -- depends_on: {{ ref('gpu_prices_daily') }}
 -- depends_on: {{ ref('token_prices_daily') }}
