@@ -110,6 +110,12 @@ def test_only_the_network_session_imports_network_libraries() -> None:
     assert found == {Path("pipeline/http.py")}
 
 
+def test_levels_of_other_publishers_enter_no_figure_of_ours() -> None:
+    models = (REPOSITORY / "sql" / "models").rglob("*.sql")
+    found = {path.name for path in models if "reference_index_levels" in path.read_text(encoding="utf-8")}
+    assert found == {"stg_reference_index_levels.sql", "reference_index_levels.sql"}
+
+
 LISTS_ITS_MODULES = """
 import json, sys
 from pipeline.cli import main

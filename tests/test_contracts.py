@@ -22,6 +22,7 @@ from warehouse.contracts import (
     LEADERBOARD_SCORES,
     MODEL_FACTS,
     QUARANTINE_SCHEMA,
+    REFERENCE_INDEX_LEVELS,
     THROUGHPUT,
     TOKEN_PRICES,
     Conformed,
@@ -67,9 +68,23 @@ def fx_rate(**changes: Any) -> dict[str, Any]:
     return {"currency": "USD", "units_per_eur": "1.0850", "rate_date": "2026-05-29", **changes}
 
 
+def index_level(**changes: Any) -> dict[str, Any]:
+    known = {"index_raw": "cloud-H100", "gpu_raw": "H100", "level_date": "2026-05-29"}
+    return {**known, "usd_per_gpu_hour": "2.44", **changes}
+
+
 @pytest.mark.parametrize(
     ("contract", "row", "reason"),
     [
+        pytest.param(
+            REFERENCE_INDEX_LEVELS, index_level(usd_per_gpu_hour="0"), "must be above 0", id="level of zero"
+        ),
+        pytest.param(
+            REFERENCE_INDEX_LEVELS,
+            index_level(level_date="2026-06-20"),
+            "more than a day after",
+            id="level of a day to come",
+        ),
         pytest.param(FX_RATES, fx_rate(units_per_eur="0"), "must be above 0", id="rate of zero"),
         pytest.param(
             FX_RATES, fx_rate(rate_date="2026-06-20"), "more than a day after", id="rate of a day to come"
@@ -277,6 +292,7 @@ def test_what_a_source_does_not_state_stays_unknown(contract_name: str) -> None:
         "throughput": measured(),
         "hardware_prices": purchase(),
         "fx_rates": fx_rate(),
+        "reference_index_levels": index_level(),
     }[contract_name]
     rows, _ = judged(contract, row)
     stated = {*row, *(column.name for column in contract.columns if column.default is not None)}

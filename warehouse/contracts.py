@@ -348,6 +348,25 @@ FX_RATES: Final = Contract(
     ),
 )
 
+REFERENCE_INDEX_LEVELS: Final = Contract(
+    name="reference_index_levels",
+    grain="One level of somebody else's rental index on one day at one reading.",
+    key=("index_raw", "level_date"),
+    rules=(
+        Rule(
+            "dated more than a day after it was recorded",
+            pl.col("level_date") > pl.col("recorded_at").dt.date() + pl.duration(days=1),
+        ),
+    ),
+    columns=(
+        Column("index_raw", pl.String, "Index, in its publisher's words.", required=True),
+        Column("segment_raw", pl.String, "Kind of sellers it covers, in its publisher's words."),
+        Column("gpu_raw", pl.String, "Accelerator, in its publisher's words.", required=True),
+        Column("level_date", pl.Date, "Day of the level.", required=True),
+        Column("usd_per_gpu_hour", MONEY, "Level, USD per accelerator-hour.", True, above=0, at_most=1_000),
+    ),
+)
+
 CONTRACTS: Final = {
     contract.name: contract
     for contract in (
@@ -358,6 +377,7 @@ CONTRACTS: Final = {
         THROUGHPUT,
         HARDWARE_PRICES,
         FX_RATES,
+        REFERENCE_INDEX_LEVELS,
     )
 }
 
