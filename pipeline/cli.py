@@ -261,16 +261,21 @@ def sql(
 
 
 @app.command()
-def sources(as_json: AsJson = False) -> None:
-    """Every registered source: what it gives, under which licence, how often."""
+def sources(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of the README.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every registered source: domain, licence, key, how often something new comes, and its last result."""
+    from pipeline.catalogue import as_markdown, listings
     from pipeline.console import emit, show_sources
     from pipeline.registry import all_sources
 
-    found = list(all_sources().values())
-    if as_json:
-        emit(found)
+    if markdown:
+        typer.echo(as_markdown(all_sources().values()), nl=False)
+    elif as_json:
+        emit([listing.flat() for listing in listings()])
     else:
-        show_sources(found)
+        show_sources(listings())
 
 
 @app.command()

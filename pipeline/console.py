@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipeline.backfill import Backfilled
+    from pipeline.catalogue import Listing
     from pipeline.headline import Headline
     from pipeline.loading import Result
-    from pipeline.registry import Source
     from pipeline.review import Difference, Review
     from pipeline.status import Status
     from pipeline.verifying import Verified
@@ -210,18 +210,25 @@ def show_status(status: Status) -> None:
     OUT.print(table)
 
 
-def show_sources(sources: Sequence[Source]) -> None:
-    table = _table("source", "kind", "gives", "publisher", "licence", "redistribution", "every", "key")
-    for source in sources:
+def show_sources(listings: Sequence[Listing]) -> None:
+    table = _table(
+        "source", "domain", "kind", "licence", "passed on", "new every", "key", "last result", "when", "rows"
+    )
+    for listing in listings:
+        source = listing.source
+        key = "" if listing.key_is_set is None else "set" if listing.key_is_set else " ".join(source.key_env)
+        styles = {"failed": "red", "complete": "green", "unchanged": "green"}
         table.add_row(
             source.source_id,
+            ", ".join(source.domains),
             source.kind,
-            ", ".join(source.contracts),
-            source.publisher,
             source.license,
             source.redistribution,
             f"{source.cadence_days} d" if source.cadence_days else "",
-            " ".join(source.key_env),
+            Text(key, style="green" if listing.key_is_set else "dim"),
+            Text(listing.last_outcome, style=styles.get(listing.last_outcome, "dim")),
+            _cell(listing.last_attempt_at),
+            "" if listing.last_row_count is None else f"{listing.last_row_count:,}",
         )
     OUT.print(table)
 

@@ -57,6 +57,11 @@ class Source:
         return self.kind != "history"
 
     @property
+    def domains(self) -> list[str]:
+        """Parts of the market it tells of, its main one first."""
+        return list(dict.fromkeys(CONTRACTS[contract].domain for contract in self.contracts))
+
+    @property
     def module(self) -> SourceModule:
         """The source's module, imported when first asked for."""
         return cast(SourceModule, import_module(f"{sources.__name__}.{self.source_id}"))

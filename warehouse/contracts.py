@@ -85,6 +85,8 @@ class Contract:
     """One observation table. ``key`` names what is observed; one reading holds each key once."""
 
     name: str
+    domain: str
+    """Part of the market it tells of, for lists of sources."""
     grain: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
@@ -165,6 +167,7 @@ NOT_OF_THE_FUTURE: Final = Rule(
 
 GPU_OFFERS: Final = Contract(
     name="gpu_offers",
+    domain="gpu",
     grain="One offer of accelerators at one reading.",
     key=("offer_key",),
     rules=(
@@ -200,6 +203,7 @@ GPU_OFFERS: Final = Contract(
 
 TOKEN_PRICES: Final = Contract(
     name="token_prices",
+    domain="token",
     grain="One price component of one model at one host at one reading.",
     key=(
         "host_raw",
@@ -246,6 +250,7 @@ TOKEN_PRICES: Final = Contract(
 
 LEADERBOARD_SCORES: Final = Contract(
     name="leaderboard_scores",
+    domain="leaderboard",
     grain="One metric of one model in one category of one board version at one evaluation date.",
     key=("leaderboard", "board_version", "category", "metric", "model_raw", "evaluated_date"),
     rules=(NOT_OF_THE_FUTURE,),
@@ -271,6 +276,7 @@ LEADERBOARD_SCORES: Final = Contract(
 
 MODEL_FACTS: Final = Contract(
     name="model_facts",
+    domain="model",
     grain="One model as one host or catalogue describes it at one reading.",
     key=("host_raw", "model_raw"),
     columns=(
@@ -290,6 +296,7 @@ MODEL_FACTS: Final = Contract(
 
 THROUGHPUT: Final = Contract(
     name="throughput",
+    domain="throughput",
     grain="One measured serving configuration.",
     key=(
         "model_raw",
@@ -320,6 +327,7 @@ THROUGHPUT: Final = Contract(
 
 HARDWARE_PRICES: Final = Contract(
     name="hardware_prices",
+    domain="hardware",
     grain="One purchase price of one accelerator, alone or as its share of a server, at one reading.",
     key=("seller_raw", "gpu_raw", "gpu_count", "description_raw"),
     columns=(
@@ -333,6 +341,7 @@ HARDWARE_PRICES: Final = Contract(
 
 FX_RATES: Final = Contract(
     name="fx_rates",
+    domain="fx",
     grain="One euro reference rate of one currency on one day at one reading.",
     key=("currency", "rate_date"),
     rules=(
@@ -350,6 +359,7 @@ FX_RATES: Final = Contract(
 
 REFERENCE_INDEX_LEVELS: Final = Contract(
     name="reference_index_levels",
+    domain="index",
     grain="One level of somebody else's rental index on one day at one reading.",
     key=("index_raw", "level_date"),
     rules=(
