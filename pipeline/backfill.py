@@ -41,14 +41,19 @@ class Version:
     first_read_at: datetime
     last_read_at: datetime
     """The last reading that still showed this state."""
+    url: str = ""
+    """Where it was served, when it is a page and no file."""
 
 
 @dataclass
 class History:
-    """Versions of a source's files and the instants at which the whole source was read."""
+    """Versions of a source's files and the instants at which the whole source, or the scope, was read."""
 
     versions: Iterable[Version]
     read_at: list[datetime]
+    scope: str = ""
+    is_one_page: bool = False
+    """A version is all there was to read, so one that cannot be read is no reading."""
 
 
 @dataclass
@@ -63,6 +68,8 @@ class Backfilled:
     rejects: int = 0
     first_read_at: datetime | None = None
     last_read_at: datetime | None = None
+    missing_captures: int = 0
+    """Distinct captures of a web archive that could not be had; another run asks for them again."""
 
 
 def git_history(
@@ -151,24 +158,36 @@ def file_history(files: Sequence[Path]) -> History:
 def backfill(source: Source, history: History, lake: Lake, recorded_at: datetime) -> Backfilled:
     """Parse every version, merge what did not change, and add it to the lake.
 
-    A version that cannot be read is counted and named, and its time shows no rows; it stops nothing. The file
-    of readings is written last; without it the rows do not count.
+    A version that cannot be read is counted and named; it stops nothing. Its time shows no rows of it, or is
+    no reading at all where the version is all there was to read. The file of readings is written last;
+    without it the rows do not count.
     """
     result = Backfilled(source.source_id)
     collected = {name: Rows(name) for name in source.contracts}
+    unread: list[Version] = []
     for version in history.versions:
         result.versions += 1
-        context = Context(source.source_id, version.first_read_at, path=version.path)
+        context = Context(
+            source.source_id, version.first_read_at, url=version.url, scope=history.scope, path=version.path
+        )
         try:
             parsed = parse(source, version.body, context)
         except PayloadError as error:
             result.failed_versions.append(f"{version.payload_object}: {error}")
+            unread.append(version)
             continue
         for contract_name, rows in parsed.items():
             collected[contract_name].extend(
-                rows, version.payload_object, version.first_read_at, version.last_read_at
+                rows, version.payload_object, version.first_read_at, version.last_read_at, history.scope
             )
-    _write(source, collected, history.read_at, lake, recorded_at, result)
+    read_at = [
+        instant
+        for instant in history.read_at
+        if not history.is_one_page
+        or not any(version.first_read_at <= instant <= version.last_read_at for version in unread)
+    ]
+    whole = readings_at((history.scope, instant) for instant in read_at)
+    _write(source, collected, whole, history.scope, lake, recorded_at, result)
     return result
 
 
@@ -204,7 +223,8 @@ def backfill_source(
 def _write(
     source: Source,
     collected: dict[str, Rows],
-    read_at: list[datetime],
+    whole: pl.DataFrame,
+    scope: str,
     lake: Lake,
     recorded_at: datetime,
     result: Backfilled,
@@ -217,15 +237,15 @@ def _write(
         evidence="reconstructed",
         payload_object="",
         parser_version=version,
+        reading_scope=scope,
     )
     day, name = recorded_at.date(), f"backfill-{recorded_at:%H%M%S%f}-v{version}"
-    whole = readings_at(("", instant) for instant in read_at)
     all_rejects, all_readings = [], []
     for contract in (CONTRACTS[contract_name] for contract_name in source.contracts):
         rows, rejects = conform(contract, collected[contract.name].frame(), provenance)
         stated = stated_readings(rows)
         # Rows that state their own dates and scopes were not read at the commits.
-        is_read_whole = stated.is_empty() or "" in stated["reading_scope"]
+        is_read_whole = stated.is_empty() or scope in stated["reading_scope"]
         readings = pl.concat([stated, whole]) if is_read_whole else stated
         spells = to_spells(contract, rows, readings)
         lake.add(contract.name, source.source_id, day, name, spells)

@@ -130,6 +130,9 @@ def backfill(
     file: Annotated[
         list[Path] | None, typer.Option(help="A dated file (also .gz); may be repeated.", exists=True)
     ] = None,
+    wayback: Annotated[
+        bool, typer.Option("--wayback", help="The Internet Archive's captures of the source's page.")
+    ] = False,
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
     into: Annotated[
@@ -139,17 +142,30 @@ def backfill(
 ) -> None:
     """Replay every version of a published file through the source's parser, as reconstructed observations.
 
-    Without --git or --file the repository the source itself names is used.
+    Without --git, --file or --wayback the repository the source itself names is used. Captures that are here
+    already are not asked for again, so a --wayback that was cut short goes on where it stopped.
 
     Example: aimarket backfill models_dev --git ../models.dev --since 2025-06-01
     """
-    from pipeline.backfill import backfill_source
-    from pipeline.console import emit, show_backfilled
+    from pipeline.console import RichProgress, emit, show_backfilled
 
+    if wayback and (git or file):
+        raise typer.BadParameter("--wayback, --git or --file, one of them")
+    days = since.date() if since else None, until.date() if until else None
     with _one_at_a_time():
-        done = backfill_source(
-            source, git, file or [], since.date() if since else None, until.date() if until else None, into
-        )
+        if wayback:
+            from pipeline.registry import find_source
+            from pipeline.wayback import backfill_pages
+            from warehouse.lake import Lake
+            from warehouse.settings import settings
+
+            with RichProgress(quiet=as_json) as progress:
+                lake = Lake(into or settings().lake)
+                done = backfill_pages(find_source(source), settings(), lake, *days, progress)
+        else:
+            from pipeline.backfill import backfill_source
+
+            done = backfill_source(source, git, file or [], *days, into)
     if as_json:
         emit(done)
     else:

@@ -261,6 +261,10 @@ def show_backfilled(done: Backfilled) -> None:
         OUT.print(f"{len(done.failed_versions)} versions could not be read, for example:")
         for line in done.failed_versions[:3]:
             OUT.print(Text(f"  {line}"))
+    if done.missing_captures:
+        OUT.print(
+            f"{done.missing_captures} captures could not be had; run the same command again later to go on."
+        )
     OUT.print("Run `aimarket build` to publish it.")
 
 

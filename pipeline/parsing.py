@@ -56,12 +56,15 @@ class Rows:
     def reject(self, position: str | int, reason: str, **values: Any) -> None:
         self._rows.append({"payload_position": str(position), "reject_reason": reason, **values})
 
-    def extend(self, version: Rows, payload_object: str, seen_from: datetime, seen_until: datetime) -> None:
-        """Take over the rows of one file version. Rows that state their own observed_at keep it."""
+    def extend(
+        self, version: Rows, payload_object: str, seen_from: datetime, seen_until: datetime, scope: str = ""
+    ) -> None:
+        """Take over the rows of one version. Rows that state their own observed_at or scope keep them."""
         seen = {"observed_at": seen_from, "observed_until": seen_until}
         for row in version._rows:
             times = {} if "observed_at" in row else seen
-            self._rows.append({"payload_object": payload_object, **times, **row})
+            known = {"payload_object": payload_object, "reading_scope": scope}
+            self._rows.append({**known, **times, **row})
 
     def frame(self) -> pl.DataFrame:
         """The rows as warehouse.contracts.conform takes them. Money stays exact: Decimals travel as text."""

@@ -2,6 +2,7 @@
 
     raw/objects/ab/abcdef….zst                       one body, content-addressed, zstd
     raw/manifest/date=2026-11-21/<source>-<time>.json   one fetch: every request, its answer, the outcome
+    raw/captures/<source>/<time>-<digest>.json          one old capture of a page, with the request that brought it
 
 The manifest of a fetch is written last and in one step, so a fetch either has happened or has not.
 What does not belong here: what the bytes mean.
@@ -74,6 +75,17 @@ class Fetch(msgspec.Struct, frozen=True):
         return f"{self.source_id}-{self.started_at:%H%M%S%f}"
 
 
+class Capture(msgspec.Struct, frozen=True):
+    """A page as a web archive kept it."""
+
+    url: str
+    """Of the page, not of the archive."""
+    captured_at: datetime
+    digest: str
+    """The web archive's own, by which it knows the same bytes again."""
+    exchange: Exchange
+
+
 class Archive:
     """Bodies and manifests below one folder."""
 
@@ -130,6 +142,17 @@ class Archive:
         return sorted(
             (date.fromisoformat(folder.name.removeprefix("date=")) for folder in folders), reverse=True
         )
+
+    def record_capture(self, source_id: str, capture: Capture) -> None:
+        """Acknowledge a capture. Call it after its body was put."""
+        path = self.root / "captures" / source_id / f"{capture.captured_at:%Y%m%d%H%M%S}-{capture.digest}.json"
+        text = msgspec.json.format(msgspec.json.encode(capture), indent=1)
+        write_file(path, lambda temporary: temporary.write_bytes(text))
+
+    def captures(self, source_id: str) -> list[Capture]:
+        """Captures of a source's pages that were brought here, oldest first."""
+        paths = sorted((self.root / "captures" / source_id).glob("*.json"))
+        return [msgspec.json.decode(path.read_bytes(), type=Capture) for path in paths]
 
     def last_good(self, source_id: str) -> Fetch | None:
         """The latest fetch that brought data or confirmed it, for conditional requests."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PARSER_VERSION = 1
 URL = "https://platform.claude.com/docs/en/about-claude/pricing.md"
+ARCHIVED_PAGES = {"": URL}
 HOST = "anthropic"
 TABLES = {
     "standard": {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PARSER_VERSION = 1
 URL = "https://www.coreweave.com/pricing"
+ARCHIVED_PAGES = {"": URL}
 ROW, CELL, NAME = "table-row", "table-v2-cell", "table-model-name"
 """Classes of a row, of its cells and of the name inside the first cell."""
 GPU_TABLE = "kubernetes-gpu-pricing"

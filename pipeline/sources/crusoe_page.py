@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PARSER_VERSION = 1
 URL = "https://crusoe.ai/cloud/pricing/"
+ARCHIVED_PAGES = {"": URL}
 HEADING, TAG = "pricing-item-heading", "pricing-tag"
 """Classes of a card's heading and of its tags."""
 PRICE = re.compile(r"\$(\d+(?:\.\d+)?)\s*/\s*GPU-hr", re.IGNORECASE)

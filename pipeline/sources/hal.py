@@ -32,6 +32,7 @@ BENCHMARKS = (
     "taubench_airline",
     "usaco",
 )
+ARCHIVED_PAGES = {name: URL.format(benchmark=name) for name in BENCHMARKS}
 HEADINGS = ("rank", "agent", "model", "accuracy", "cost")
 """What the first words of the columns must begin with; more columns stand between them."""
 LEVEL = re.compile(r"level (\d)")

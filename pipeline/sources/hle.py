@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PARSER_VERSION = 1
 URL = "https://labs.scale.com/leaderboard/humanitys_last_exam"
+ARCHIVED_PAGES = {"": URL}
 PUSHED = re.compile(r'self\.__next_f\.push\(\[1,("[^"\\]*(?:\\.[^"\\]*)*")\]\)')
 ROWS_START = re.compile(r'\[\s*\{\s*"')
 QUESTION_COUNT = 2_500

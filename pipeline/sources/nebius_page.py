@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PARSER_VERSION = 1
 URL = "https://nebius.com/prices"
+ARCHIVED_PAGES = {"": URL}
 DATA_ID = "__NEXT_DATA__"
 GPU = re.compile(r"^(?:NVIDIA|AMD) ")
 PRICE = re.compile(r"^(from )?\$(\d+(?:\.\d+)?)", re.IGNORECASE)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PARSER_VERSION = 1
 URL = "https://developers.openai.com/api/docs/pricing.md"
+ARCHIVED_PAGES = {"": URL}
 HOST = "openai"
 HEADING = re.compile(r"#+ (?P<tier>\w+) pricing data")
 TIERS = {"standard": "standard", "batch": "batch", "flex": "flex", "priority": "priority", "fast": "priority"}

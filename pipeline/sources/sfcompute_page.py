@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PARSER_VERSION = 1
 URL = "https://sfcompute.com/"
+ARCHIVED_PAGES = {"": URL}
 HEADLINE = re.compile(r"Buy\s+([A-Z]+\d+)s?\s+from\s+\$\s?(\d+(?:\.\d+)?)\s?/\s?hr", re.IGNORECASE)
 
 

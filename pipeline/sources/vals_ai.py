@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PARSER_VERSION = 1
 URL = "https://www.vals.ai/benchmarks"
+ARCHIVED_PAGES = {"": f"{URL}/*"}
 LINK = re.compile(r'href=["\']/benchmarks/([A-Za-z0-9_-]+)')
 WITHOUT_DATA = frozenset({"rsi_index"})
 COMPONENT = "BenchmarkView"
