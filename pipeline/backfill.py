@@ -20,7 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.errors import HistoryError, PayloadError
+from pipeline.errors import EmptyHistory, HistoryError, PayloadError
 from pipeline.loading import parse
 from pipeline.parsing import Context, Rows
 from pipeline.registry import Source, find_source
@@ -115,7 +115,7 @@ def git_history(
     start = bisect_left(read_at, _midnight(since)) if since else 0
     end = bisect_left(read_at, _midnight(until) + timedelta(days=1)) if until else len(read_at)
     if start >= end:
-        raise HistoryError(f"{repository} holds no commit that touches {', '.join(paths)} in the asked time")
+        raise EmptyHistory(f"{repository} holds no commit that touches {', '.join(paths)} in the asked time")
     return History(_versions(repository, changes, read_at, range(start, end)), read_at[start:end])
 
 

@@ -10,6 +10,7 @@ AimarketError (warehouse.errors)
 │   └── ParserFault          our own module for the source failed; the bytes are kept for `aimarket replay`
 ├── RegistryError            seed row, module and fixture disagree
 └── HistoryError             a history to backfill from cannot be read
+    └── EmptyHistory         it can, and holds nothing of the asked time
 """
 
 from warehouse.errors import AimarketError
@@ -49,3 +50,7 @@ class RegistryError(AimarketError):
 
 class HistoryError(AimarketError):
     """A history to backfill from cannot be read."""
+
+
+class EmptyHistory(HistoryError):
+    """A history holds nothing of the asked time."""

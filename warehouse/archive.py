@@ -11,7 +11,8 @@ What does not belong here: what the bytes mean.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
@@ -86,6 +87,14 @@ class Capture(msgspec.Struct, frozen=True):
     exchange: Exchange
 
 
+class Attempt(msgspec.Struct, frozen=True):
+    """What a manifest says of a fetch as a whole: cheaper to read than its requests."""
+
+    source_id: str
+    outcome: Outcome
+    error: str = ""
+
+
 class Archive:
     """Bodies and manifests below one folder."""
 
@@ -136,6 +145,11 @@ class Archive:
         wanted = [fetch for fetch in found if source_id in (None, fetch.source_id)]
         yield from sorted(wanted, key=lambda fetch: fetch.started_at)
 
+    def attempts(self, day: date) -> list[Attempt]:
+        """What became of each fetch of a day, oldest first by source."""
+        paths = sorted((self.root / "manifest" / f"date={day.isoformat()}").glob("*.json"))
+        return [msgspec.json.decode(path.read_bytes(), type=Attempt) for path in paths]
+
     def days(self) -> list[date]:
         """Days that have a manifest, newest first."""
         folders = (self.root / "manifest").glob("date=*")
@@ -161,6 +175,38 @@ class Archive:
             if good:
                 return good[-1]
         return None
+
+    def digests(self) -> set[str]:
+        """SHA-256 of every body that a manifest names."""
+        return {exchange.sha256 for fetch in self.fetches() for exchange in fetch.exchanges} - {""}
+
+    def prune(self, before: date) -> list[Path]:
+        """Remove fetches of earlier days, then bodies that no fetch names any more; return what went.
+
+        The last good fetch of each source stays, however old: the next one is conditional on it. Call it
+        while nobody fetches: a body is kept before its fetch is recorded.
+        """
+        old = [day for day in self.days() if day < before]
+        last_good = {source_id: self.last_good(source_id) for source_id in self._source_ids(old)}
+        removed = [
+            self._manifest(fetch)
+            for day in old
+            for fetch in self.fetches(day=day)
+            if fetch != last_good[fetch.source_id]
+        ]
+        for path in removed:
+            path.unlink()
+        named = self.digests()
+        orphans = [path for path in (self.root / "objects").glob("*/*.zst") if path.stem not in named]
+        for path in orphans:
+            path.unlink()
+        for day in old:
+            with suppress(OSError):  # Not empty: a last good fetch lies in it.
+                (self.root / "manifest" / f"date={day.isoformat()}").rmdir()
+        return removed + orphans
+
+    def _source_ids(self, days: Iterable[date]) -> set[str]:
+        return {attempt.source_id for day in days for attempt in self.attempts(day)}
 
     def _object(self, digest: str) -> Path:
         return self.root / "objects" / digest[:2] / f"{digest}.zst"

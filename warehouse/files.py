@@ -43,14 +43,14 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path, patience_seconds: float = 0) -> Iterator[None]:
     """Hold the lock file ``path``; the system lets go of it when the process ends, however it ends.
 
-    Raises Held at once where another process has it.
+    Raises Held where another process still has it after ``patience_seconds``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=0):
+        with FileLock(path, timeout=patience_seconds):
             yield
     except Timeout as error:
         raise Held(f"another process is at work here ({path}); wait for it to end") from error

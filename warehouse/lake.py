@@ -3,7 +3,8 @@
     lake/<table>/source=<id>/date=<yyyy-mm-dd>/<name>.parquet
 
 Tables are the contracts, `readings` (when which source was seen), `quarantine` (rows that broke a rule, with
-reason), `fetches` (what came of each attempt) and `reviews` (readings held for review and what was decided).
+reason), `fetches` (what came of each attempt), `reviews` (readings held for review and what was decided) and
+`holes` (days a source was not read and what of them could be made good).
 Rows that are held lie aside, laid out the same below lake/held, where no model reads them.
 
 A file name follows from what was read and by which parser version, so loading the same thing twice writes
@@ -49,12 +50,24 @@ REVIEWS_SCHEMA: Final[Schema] = {
 }
 """One row per decision on one part of a fetch; the latest of a part counts. `fetched_at` and
 `compared_with_at` are the starts of the fetch and of the one whose `usual_row_count` it left by too much."""
+HOLES_SCHEMA: Final[Schema] = {
+    "source_id": pl.String,
+    "hole_date": pl.Date,
+    "cause": pl.String,
+    "attempt_count": pl.Int64,
+    "error": pl.String,
+    "sought_in": pl.String,
+    "recorded_at": UTC_TIME,
+}
+"""One row per source and day without a good fetch, recorded once whatever may still tell of the day was read.
+`cause` is `not asked` or `failed`; `error` is the last one of the day."""
 SCHEMAS: Final[dict[str, Schema]] = {
     **{name: contract.schema for name, contract in CONTRACTS.items()},
     "readings": READINGS_SCHEMA,
     "quarantine": QUARANTINE_SCHEMA,
     "fetches": FETCHES_SCHEMA,
     "reviews": REVIEWS_SCHEMA,
+    "holes": HOLES_SCHEMA,
 }
 
 

@@ -9,7 +9,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from warehouse.errors import BadSettings
@@ -45,6 +45,13 @@ class Settings(BaseSettings):
     )
     body_limit_mb: PositiveInt = Field(512, description="Largest body kept, 1e6 bytes after decompression.")
     requests_per_second: PositiveFloat = Field(1.0, description="Per host.")
+    hourly: str = Field("", description="Source ids, separated by blanks, that the daemon reads every hour.")
+    alerts: SecretStr = Field(SecretStr(""), description="Addresses of apprise, separated by blanks.")
+    ping_url: SecretStr = Field(SecretStr(""), description="Asked for after every successful run.")
+    keep_archive_days: PositiveInt | None = Field(
+        None, description="Days raw bytes are kept; all of them where it is not set."
+    )
+    keep_runs_days: PositiveInt = Field(60, description="Days Dagster's runs and their logs are kept.")
 
     @model_validator(mode="after")
     def _refuse_unknown_variables(self) -> Settings:

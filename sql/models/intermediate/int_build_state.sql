@@ -3,4 +3,6 @@
 -- depends_on: {{ ref('fct_gpu_offer_prices_daily') }}
 -- depends_on: {{ ref('gpu_prices_daily') }}
 -- depends_on: {{ ref('token_prices_daily') }}
+-- depends_on: {{ ref('int_price_movements__gpus') }}
+-- depends_on: {{ ref('int_price_movements__tokens') }}
 {{ build_state() }}
