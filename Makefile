@@ -32,7 +32,9 @@ lock: .venv/uv ## Resolve the dependencies again
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		pyproject.toml --group dev --group bench -o requirements-dev.lock
+		pyproject.toml --extra server -c requirements.lock -o requirements-server.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --extra server --group dev --group bench -o requirements-dev.lock
 
 clean:
 	rm -rf .venv sql/target sql/logs

@@ -1,46 +1,31 @@
-"""After days of downtime: which days of which sources are missing, and what of them can still be had.
+"""After days of downtime: read what still tells of the missing days, record the rest as holes.
 
-A day of a source is missing when the archive holds no good fetch of it, although the source had been asked
-before. Two things may still tell of it: what the source serves later, where that carries dated rows, and the
-git history of the file it publishes. Once both were read the day is recorded in the lake's table `holes`,
-made good or not, and never looked at again. Nothing is interpolated: a day without a reading stays one.
+Two things may still tell of a day that nobody read: what the source serves later, where that carries dated
+rows, and the git history of the file it publishes. Once both were read the day is settled, made good or not,
+and never looked at again. Nothing is interpolated: a day without a reading stays one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import polars as pl
 
 from pipeline.backfill import backfill, git_history, open_repository
 from pipeline.errors import EmptyHistory, HistoryError
 from pipeline.fetching import fetch_all, is_due
+from pipeline.holes import Missed, days_read, missed_days
 from pipeline.loading import Result
 from pipeline.progress import Progress
 from pipeline.registry import Source, live_sources
-from warehouse.archive import Archive, Attempt
+from warehouse.archive import Archive
 from warehouse.files import exclusive
 from warehouse.lake import HOLES_SCHEMA, Lake
 from warehouse.settings import Settings, settings
-
-
-@dataclass(frozen=True)
-class Missed:
-    """A day (UTC) of a source without a good fetch."""
-
-    day: date
-    attempt_count: int
-    error: str
-    """The last error of the day; empty where nobody asked."""
-
-    @property
-    def cause(self) -> str:
-        return "failed" if self.attempt_count else "not asked"
 
 
 @dataclass
@@ -56,31 +41,6 @@ class Caught:
     """Not settled yet: what may tell of them could not be read."""
     reason: str = ""
     """Why they are open."""
-
-
-def missed_days(
-    sources: Collection[Source], archive: Archive, lake: Lake, today: date, since: date = date.min
-) -> dict[str, list[Missed]]:
-    """Days before ``today`` on which a source should have been read and was not, oldest first, by source.
-
-    Days count from a source's first attempt on, or from ``since`` if that is later. Days that were settled
-    before are left out.
-    """
-    by_day = {day: _by_source(archive.attempts(day)) for day in sorted(archive.days()) if day >= since}
-    found = {}
-    for source in sources:
-        asked = [day for day, attempts in by_day.items() if source.source_id in attempts]
-        if not asked:
-            continue
-        settled = _settled(lake, source.source_id)
-        missed = []
-        for day in _days(asked[0], today):
-            attempts = by_day.get(day, {}).get(source.source_id, [])
-            if day not in settled and all(attempt.outcome == "failed" for attempt in attempts):
-                missed.append(Missed(day, len(attempts), attempts[-1].error if attempts else ""))
-        if missed:
-            found[source.source_id] = missed
-    return found
 
 
 def settle(
@@ -115,25 +75,15 @@ def catch_up(progress: Progress, patience_seconds: float = 0) -> tuple[list[Resu
         return progress.results, settle(sources, archive, lake, here, now.date())
 
 
-def read_holes(lake: Lake, source_ids: Sequence[str]) -> dict[str, list[date]]:
-    """Permanent holes by source, oldest first: recorded days of which no reading tells."""
-    found = {source_id: sorted(_settled(lake, source_id)) for source_id in source_ids}
-    read = _days_read(lake, [source_id for source_id, days in found.items() if days])
-    return {
-        source_id: [day for day in days if day not in read.get(source_id, ())]
-        for source_id, days in found.items()
-    }
-
-
 def _settle(source: Source, missed: list[Missed], archive: Archive, lake: Lake, here: Settings) -> Caught:
     caught = Caught(source.source_id)
     answered = archive.last_good(source.source_id)
     last_answer = answered.started_at.astimezone(UTC).date() if answered else date.min
     sought = [one for one in missed if one.day < last_answer]
     if len(sought) < len(missed):
-        caught.reason = f"{source.source_id} has not answered since {last_answer if answered else 'ever'}"
+        caught.reason = f"has not answered since {last_answer}" if answered else "has never answered"
         caught.open = [one.day for one in missed[len(sought) :]]
-    read = _days_read(lake, [source.source_id]).get(source.source_id, set())
+    read = days_read(lake, [source.source_id]).get(source.source_id, set())
     sought_in = "later fetches"
     location = getattr(source.module, "HISTORY_URL", None)
     if location and (unread := [one.day for one in sought if one.day not in read]):
@@ -145,7 +95,7 @@ def _settle(source: Source, missed: list[Missed], archive: Archive, lake: Lake, 
             caught.open, caught.reason = [one.day for one in missed], str(error)
             return caught
         sought_in += " and git history"
-        read = _days_read(lake, [source.source_id]).get(source.source_id, set())
+        read = days_read(lake, [source.source_id]).get(source.source_id, set())
     caught.recovered = [one.day for one in sought if one.day in read]
     caught.lost = [one.day for one in sought if one.day not in read]
     now = datetime.now(UTC)
@@ -172,17 +122,6 @@ def _replay(source: Source, repository: Path, first: date, last: date, lake: Lak
         backfill(source, git_history(repository, paths, first, last), lake, datetime.now(UTC))
 
 
-def _by_source(attempts: Sequence[Attempt]) -> Mapping[str, list[Attempt]]:
-    found: dict[str, list[Attempt]] = {}
-    for attempt in attempts:
-        found.setdefault(attempt.source_id, []).append(attempt)
-    return found
-
-
-def _days(first: date, end: date) -> Iterator[date]:
-    return (first + timedelta(days=number) for number in range((end - first).days))
-
-
 def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
     """First and last day of each unbroken run of ordered days."""
     spans: list[tuple[date, date]] = []
@@ -192,25 +131,3 @@ def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
         else:
             spans.append((day, day))
     return spans
-
-
-def _settled(lake: Lake, source_id: str) -> set[date]:
-    files = [lake.read("holes", source_id, day) for day in lake.days("holes", source_id)]
-    return {day for frame in files for day in frame["hole_date"]}
-
-
-def _days_read(lake: Lake, source_ids: Sequence[str]) -> dict[str, set[date]]:
-    """Days (UTC) of which a reading of the lake tells, by source."""
-    lake.prepare()
-    folders = [lake.root / "readings" / f"source={name}" for name in ("none", *source_ids)]
-    files = [f"{folder}/*/*.parquet" for folder in folders if folder.exists()]
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "select distinct source_id, (read_at at time zone 'UTC')::date "
-            "from read_parquet(?, union_by_name = true) where row_count > 0",
-            [files],
-        ).fetchall()
-    found: dict[str, set[date]] = {}
-    for source_id, day in rows:
-        found.setdefault(source_id, set()).add(day)
-    return found

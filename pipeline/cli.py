@@ -52,7 +52,7 @@ def run(
     from pipeline.beside import fetching
     from pipeline.console import RichProgress, emit, show_headline, show_results
 
-    with _one_at_a_time():
+    with _one_at_a_time(), _concluding():
         progress = RichProgress(quiet=as_json)
         with fetching(quiet=as_json) as fetched:
             from pipeline.headline import headline
@@ -237,8 +237,80 @@ def review(
 
 
 @app.command()
+def catchup(as_json: AsJson = False) -> None:
+    """After days of downtime: read what still tells of the missing days, record the rest as permanent holes.
+
+    Days are missing where the archive has no good fetch of a source. Its payload of today and the git history
+    of its file may still tell of them; nothing is interpolated. Can be stopped and run again at any time.
+    """
+    from pipeline.console import RichProgress, emit, show_caught, show_results
+
+    with _one_at_a_time(), RichProgress(quiet=as_json) as progress:
+        from pipeline.catchup import catch_up
+
+        results, caught = catch_up(progress)
+    if as_json:
+        emit({"results": results, "sources": caught})
+        return
+    if results:
+        show_results(results)
+    show_caught(caught)
+
+
+@app.command()
+def prune(as_json: AsJson = False) -> None:
+    """Remove what is older than AIMARKET_KEEP_ARCHIVE_DAYS (raw bytes) and AIMARKET_KEEP_RUNS_DAYS.
+
+    Without the first setting every byte is kept. Releases are pruned by every publication.
+    """
+    from pipeline.console import emit
+
+    with _one_at_a_time():
+        from pipeline.running import prune as prune_now
+
+        removed = prune_now()
+    if as_json:
+        emit(removed)
+    else:
+        typer.echo(
+            f"Removed {removed['files']:,} files of the archive and {removed['runs']:,} runs of Dagster."
+        )
+
+
+@app.command()
+def alerts(
+    test: Annotated[bool, typer.Option("--test", help="Send a message to every channel now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the alert rules find now. Exit 1 when they cannot be used or a test is not taken."""
+    from datetime import UTC
+
+    from pipeline.aftermath import causes_now
+    from pipeline.alerts import Message, open_channels, read_state
+    from pipeline.console import emit, show_alerts
+    from pipeline.rules import read_rules
+    from pipeline.status import status as read_status
+    from warehouse.settings import settings
+
+    here = settings()
+    read_rules(here.home)
+    state = read_state(here.home)
+    found = causes_now(read_status(), state.runs, datetime.now(UTC))
+    sent = {
+        channel.name: channel.send(Message(None, "aimarket: a test", "Alerts will come this way."))
+        for channel in (open_channels(here) if test else ())
+    }
+    if as_json:
+        emit({"causes": found, "state": state.causes, "channels": sent})
+    else:
+        show_alerts(found, state.causes, sent)
+    if not all(sent.values()) or any(cause.key == "bad_rules" for cause in found):
+        raise typer.Exit(1)
+
+
+@app.command()
 def status(as_json: AsJson = False) -> None:
-    """What is published, and of each source: the last attempt, its error, the age of the data."""
+    """What is published, how old each mart's data are, and how each source stands."""
     from pipeline.console import emit, show_status
     from pipeline.status import status as read_status
 
@@ -378,6 +450,29 @@ def _one_at_a_time() -> Iterator[None]:
 
     with exclusive(settings().home / "run.lock"):
         yield
+
+
+@contextmanager
+def _concluding() -> Iterator[None]:
+    """Metrics, alerts and the sign of life after a run, however it ends; an interrupted one says nothing."""
+    import time
+    from datetime import UTC
+
+    begun, step, said = time.monotonic(), "", ""
+    is_good = False
+    try:
+        yield
+        is_good = True
+    except Exception as error:
+        step, said = getattr(error, "step", ""), str(error) or type(error).__name__
+        raise
+    finally:
+        if is_good or said:
+            from pipeline.aftermath import conclude
+            from pipeline.causes import Outcome
+
+            took = time.monotonic() - begun
+            conclude(Outcome("run", is_good, datetime.now(UTC), took, step, said), is_sign_of_life=True)
 
 
 def _exit_on_failures(results: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
@@ -23,8 +24,11 @@ from pipeline.progress import Progress
 if TYPE_CHECKING:
     import duckdb
 
+    from pipeline.alerts import Told
     from pipeline.backfill import Backfilled
     from pipeline.catalogue import Listing
+    from pipeline.catchup import Caught
+    from pipeline.causes import Cause
     from pipeline.headline import Headline
     from pipeline.loading import Result
     from pipeline.review import Difference, Review
@@ -181,6 +185,8 @@ def show_headline(headline: Headline, release: Release) -> None:
 
 def show_status(status: Status) -> None:
     OUT.print(f"Release: {status.release_id or 'none yet'}; data: {status.home}")
+    lost = Counter(hole.source_id for hole in status.holes)
+    jumps = {moved.source_id: moved for moved in status.movements}
     table = _table("source", "last attempt", "outcome", "rows", "rejects", "last reading", "age", "remarks")
     for source in status.sources:
         is_good = source.outcome in ("complete", "unchanged")
@@ -189,10 +195,14 @@ def show_status(status: Status) -> None:
             + f" (before {part.usual_row_count:,})"
             for part in source.held
         ]
+        jump, missed = jumps.get(source.source_id), status.missed.get(source.source_id)
         remarks = [
             f"stalled: {source.stalled_reason}" if source.stalled_reason else "",
             *held,
             f"`aimarket review {source.source_id} --accept` or `--reject`" if held else "",
+            f"prices jumped {jump.movement_ratio:.0%} on {jump.read_date}" if jump else "",
+            f"{len(missed)} days missing, `aimarket catchup`" if missed else "",
+            f"{lost[source.source_id]} days lost" if lost[source.source_id] else "",
             source.error,
         ]
         table.add_row(
@@ -208,6 +218,56 @@ def show_status(status: Status) -> None:
             Text("; ".join(filter(None, remarks))),
         )
     OUT.print(table)
+    if status.marts:
+        marts = _table("mart", "newest data", "age", "sources", "stalled", "")
+        for mart in status.marts:
+            marts.add_row(
+                mart.mart,
+                _cell(mart.newest_read_at),
+                "" if mart.age_days is None else f"{mart.age_days:,} d",
+                str(mart.source_count),
+                str(mart.stalled_source_count),
+                Text("stale" if mart.is_stale else "fresh", style="red" if mart.is_stale else "green"),
+            )
+        OUT.print()
+        OUT.print(marts)
+
+
+def show_caught(caught: Sequence[Caught]) -> None:
+    if not caught:
+        OUT.print("No day is missing.")
+        return
+    table = _table("source", "recovered", "lost", "open", "why open")
+    for one in caught:
+        table.add_row(
+            one.source_id, *(_days(days) for days in (one.recovered, one.lost, one.open)), Text(one.reason)
+        )
+    OUT.print(table)
+    if any(one.recovered for one in caught):
+        OUT.print("Run `aimarket build` to publish what was recovered.")
+
+
+def _days(days: Sequence[date]) -> str:
+    return f"{len(days)}: {days[0]} to {days[-1]}" if days else ""
+
+
+def show_alerts(found: Sequence[Cause], known: Mapping[str, Told], sent: Mapping[str, bool]) -> None:
+    if found:
+        table = _table("what", "detail", "first seen", "runs", "what explains it")
+        for cause in found:
+            told = known.get(cause.key)
+            table.add_row(
+                Text(cause.title),
+                Text(cause.detail),
+                _cell(told.first_seen if told else None),
+                str(told.count) if told else "",
+                Text(cause.command, style="cyan"),
+            )
+        OUT.print(table)
+    else:
+        OUT.print("Nothing to tell.")
+    for name, is_taken in sent.items():
+        OUT.print(Text(f"channel {name}: {'took the test' if is_taken else 'did not take the test'}"))
 
 
 def show_sources(listings: Sequence[Listing]) -> None:

@@ -8,6 +8,8 @@ AimarketError (warehouse.errors)
 │   ├── PayloadError         bytes arrived and are not what the source serves: HTML, empty, another shape
 │   ├── ArchiveDamaged       the archive has lost or spoilt bytes it once received
 │   └── ParserFault          our own module for the source failed; the bytes are kept for `aimarket replay`
+├── BuildFailed              a step of the build failed; the last release stays
+├── BadRules                 the file of alert rules cannot be used
 ├── RegistryError            seed row, module and fixture disagree
 └── HistoryError             a history to backfill from cannot be read
     └── EmptyHistory         it can, and holds nothing of the asked time
@@ -42,6 +44,18 @@ class ArchiveDamaged(SourceError):
 
 class ParserFault(SourceError):
     """The source's own module failed: a fault of ours, not of the vendor."""
+
+
+class BuildFailed(AimarketError):
+    """A step of the build failed; the last release stays."""
+
+    def __init__(self, text: str, step: str = "") -> None:
+        super().__init__(text)
+        self.step = step
+
+
+class BadRules(AimarketError):
+    """The file of alert rules cannot be used."""
 
 
 class RegistryError(AimarketError):

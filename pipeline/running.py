@@ -7,6 +7,8 @@ leaves behind is in the archive, the lake and the releases; `aimarket dev` remem
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
@@ -15,13 +17,13 @@ from pathlib import Path
 import dagster as dg
 
 from pipeline.assets.fetch import asset_key, fetch_definitions
-from pipeline.errors import RegistryError
+from pipeline.errors import BuildFailed, RegistryError
 from pipeline.loading import Result
 from pipeline.progress import Progress
 from pipeline.registry import find_source
 from warehouse.errors import AimarketError
 from warehouse.publish import Release, current_release
-from warehouse.settings import settings
+from warehouse.settings import REPOSITORY, settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -38,7 +40,8 @@ def fetch(progress: Progress, source_ids: Sequence[str] = (), again: bool = Fals
             instance=instance,
             partition_key=datetime.now(UTC).date().isoformat(),
             asset_selection=[asset_key(source) for source in chosen] or None,
-            run_config=QUIET | {"ops": {"fetch_sources": {"config": {"again": again}}}},
+            run_config=QUIET
+            | {"ops": {"fetch_sources": {"config": {"again": again, "patience_seconds": 0}}}},
         )
     return progress.results
 
@@ -49,32 +52,49 @@ class Build:
     def __init__(self, progress: Progress) -> None:
         with _quiet(_log("build"), "w"):
             # Here and not above: fetching needs none of it.
-            from pipeline.assets.publish import build_definitions
+            from pipeline.assets.build import build_definitions
 
             self._job = build_definitions(progress).resolve_job_def("build")
             self._instance = dg.DagsterInstance.ephemeral()
 
     def run(self) -> Release:
-        """Build, audit, publish and report. Raises AimarketError with what stopped it."""
+        """Build, audit, publish and report. Raises BuildFailed with what stopped it."""
         with self._instance as instance, _quiet(_log("build"), "a"):
-            done = self._job.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET)
+            done = self._job.execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config=QUIET | {"ops": {"build_models": {"config": {"patience_seconds": 0}}}},
+            )
         if not done.success:
             if _is_interrupted(done):
                 raise KeyboardInterrupt
-            raise AimarketError(f"{_why(done)}\nsee {_log('build')}")
+            step, why = _failed_step(done)
+            raise BuildFailed(f"{why}\nsee {_log('build')}", step)
         published = current_release(settings().releases, settings().market)
         if published is None:
             raise AimarketError("the build succeeded but nothing is published")
         return published
 
 
+def prune() -> dict[str, int]:
+    """Remove what the settings no longer keep: files of the archive, and runs where Dagster remembers any."""
+    from pipeline.assets.upkeep import prune_archive, prune_runs
+
+    home = Path(os.environ.get("DAGSTER_HOME") or settings().home / "dagster")
+    runs = 0
+    if (home / "dagster.yaml").exists():
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            runs = prune_runs(instance)
+    return {"files": prune_archive(), "runs": runs}
+
+
 def dagster_home() -> str:
-    """Where `aimarket dev` remembers runs and schedules."""
+    """Where `aimarket dev` remembers runs and schedules; set up like a server with SQLite."""
     home = settings().home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     configuration = home / "dagster.yaml"
     if not configuration.exists():
-        configuration.write_text("telemetry:\n  enabled: false\n")
+        shutil.copyfile(REPOSITORY / "deploy" / "dagster.yaml", configuration)
     return str(home)
 
 
@@ -99,14 +119,13 @@ def _is_interrupted(done: dg.ExecuteInProcessResult) -> bool:
     )
 
 
-def _why(done: dg.ExecuteInProcessResult) -> str:
-    """The first failed step and its innermost error."""
+def _failed_step(done: dg.ExecuteInProcessResult) -> tuple[str, str]:
+    """The first failed step, and in which words with its innermost error."""
     for event in done.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            return (
-                f"step {event.step_key} failed: {error.message.strip() if error else 'no error was recorded'}"
-            )
-    return "the build failed without a failed step"
+            why = error.message.strip() if error else "no error was recorded"
+            return str(event.step_key), f"step {event.step_key} failed: {why}"
+    return "", "the build failed without a failed step"

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 from pipeline.freshness import sights, stalled_reason
-from pipeline.registry import all_sources
+from pipeline.holes import Hole, missed_days, read_holes
+from pipeline.registry import all_sources, live_sources
 from pipeline.resources import missing_secrets
 from pipeline.review import Review, waiting
+from warehouse.archive import Archive
 from warehouse.lake import Lake
-from warehouse.publish import current_release
+from warehouse.publish import Release, current_release
+from warehouse.query import connect
 from warehouse.settings import settings
+
+LOOKED_BACK_DAYS: Final = 35
+"""Missing days further back are for `aimarket catchup` to find: it reads every manifest there is."""
+MART_FRESH_DAYS: Final = 2
+"""The variable mart_fresh_days of the dbt project: a release that is not rebuilt ages all the same."""
+TABLES: Final = "select table_schema, table_name from information_schema.tables"
+MARTS: Final = """
+    select mart, newest_read_at, source_count, stalled_source_count, is_stale
+    from ops.mart_freshness order by mart
+"""
+MOVEMENTS: Final = """
+    select source_id, contract, read_date, movement_ratio, limit_ratio, median_price_ratio
+    from ops.source_movements
+    qualify read_date = max(read_date) over (partition by source_id, contract) and is_anomaly
+    order by all
+"""
 
 
 @dataclass(frozen=True)
@@ -34,12 +54,44 @@ class SourceStatus:
 
 
 @dataclass(frozen=True)
+class MartStatus:
+    """How old the data are that a mart of the current release stands on."""
+
+    mart: str
+    newest_read_at: datetime | None
+    age_days: int | None
+    source_count: int
+    stalled_source_count: int
+    is_stale: bool
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Prices of a source that moved far more than it is used to, on the last day it was read."""
+
+    source_id: str
+    contract: str
+    read_date: date
+    movement_ratio: float
+    limit_ratio: float
+    median_price_ratio: float
+
+
+@dataclass(frozen=True)
 class Status:
-    """The current release and every source."""
+    """The current release, every source and every mart."""
 
     release_id: str | None
+    released_at: datetime | None
+    row_count: int
     home: str
     sources: list[SourceStatus]
+    marts: list[MartStatus]
+    movements: list[Movement]
+    holes: list[Hole]
+    """Days lost for good."""
+    missed: dict[str, list[date]]
+    """Recent days that `aimarket catchup` has still to settle, by source."""
 
 
 def status(now: datetime | None = None) -> Status:
@@ -72,4 +124,33 @@ def status(now: datetime | None = None) -> Status:
             )
         )
     release = current_release(here.releases, here.market)
-    return Status(release.release_id if release else None, str(here.home), found)
+    marts, movements = _of_release(release, now) if release else ([], [])
+    today = now.astimezone(UTC).date()
+    since = today - timedelta(days=LOOKED_BACK_DAYS)
+    missed = missed_days(live_sources(), Archive(here.archive), lake, today, since)
+    return Status(
+        release_id=release.release_id if release else None,
+        released_at=datetime.fromisoformat(release.manifest["created_at"]) if release else None,
+        row_count=sum(table["rows"] for table in release.manifest["tables"].values()) if release else 0,
+        home=str(here.home),
+        sources=found,
+        marts=marts,
+        movements=movements,
+        holes=read_holes(lake, list(all_sources())),
+        missed={source_id: [one.day for one in days] for source_id, days in missed.items()},
+    )
+
+
+def _of_release(release: Release, now: datetime) -> tuple[list[MartStatus], list[Movement]]:
+    """Ages of the marts as of ``now``, and movements that stand out; none where the tables are missing."""
+    with connect(release.path) as connection:
+        known = {f"{schema}.{table}" for schema, table in connection.execute(TABLES).fetchall()}
+        marts = connection.execute(MARTS).fetchall() if "ops.mart_freshness" in known else []
+        moved = connection.execute(MOVEMENTS).fetchall() if "ops.source_movements" in known else []
+    found = []
+    for mart, stated, source_count, stalled_source_count, was_stale in marts:
+        read_at = stated.replace(tzinfo=UTC) if stated else None
+        age_days = (now.astimezone(UTC).date() - read_at.date()).days if read_at else None
+        is_stale = was_stale or age_days is None or age_days > MART_FRESH_DAYS
+        found.append(MartStatus(mart, read_at, age_days, source_count, stalled_source_count, is_stale))
+    return found, [Movement(*row) for row in moved]

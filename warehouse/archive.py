@@ -159,7 +159,9 @@ class Archive:
 
     def record_capture(self, source_id: str, capture: Capture) -> None:
         """Acknowledge a capture. Call it after its body was put."""
-        path = self.root / "captures" / source_id / f"{capture.captured_at:%Y%m%d%H%M%S}-{capture.digest}.json"
+        path = (
+            self.root / "captures" / source_id / f"{capture.captured_at:%Y%m%d%H%M%S}-{capture.digest}.json"
+        )
         text = msgspec.json.format(msgspec.json.encode(capture), indent=1)
         write_file(path, lambda temporary: temporary.write_bytes(text))
 
@@ -177,11 +179,14 @@ class Archive:
         return None
 
     def digests(self) -> set[str]:
-        """SHA-256 of every body that a manifest names."""
-        return {exchange.sha256 for fetch in self.fetches() for exchange in fetch.exchanges} - {""}
+        """SHA-256 of every body that a fetch or a capture names."""
+        fetched = {exchange.sha256 for fetch in self.fetches() for exchange in fetch.exchanges}
+        captures = (self.root / "captures").glob("*/*.json")
+        captured = {msgspec.json.decode(path.read_bytes(), type=Capture).exchange.sha256 for path in captures}
+        return (fetched | captured) - {""}
 
     def prune(self, before: date) -> list[Path]:
-        """Remove fetches of earlier days, then bodies that no fetch names any more; return what went.
+        """Remove fetches of earlier days, then bodies that nothing names any more; return what went.
 
         The last good fetch of each source stays, however old: the next one is conditional on it. Call it
         while nobody fetches: a body is kept before its fetch is recorded.

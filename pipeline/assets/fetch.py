@@ -21,6 +21,7 @@ from pipeline.loading import Result
 from pipeline.progress import Progress
 from pipeline.registry import Source, live_sources
 from pipeline.resources import missing_secrets
+from warehouse.files import exclusive
 from warehouse.lake import Lake
 from warehouse.settings import settings
 
@@ -29,7 +30,17 @@ FIRST_DAY = "2026-11-21"
 DAYS = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)
 
 
-class FetchConfig(dg.Config):
+LONGEST_PATIENCE_SECONDS = 3600.0
+"""How long an unattended run waits for another one to let go of the lake or the build."""
+
+
+class Patience(dg.Config):
+    """``patience_seconds``: how long to wait for another fetch, or build."""
+
+    patience_seconds: float = LONGEST_PATIENCE_SECONDS
+
+
+class FetchConfig(Patience):
     """``again``: fetch also what has a good reading today."""
 
     again: bool = False
@@ -83,16 +94,18 @@ def fetch_sources(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Fetch and load the selected sources that are due today."""
     wanted = [source for source in live_sources() if asset_key(source) in context.selected_asset_keys]
-    lake, now = Lake(settings().lake), datetime.now(UTC)
     able = [source for source in wanted if not missing_secrets(source)]
-    due = [source for source in able if config.again or is_due(source, lake, now)]
-    context.log.info("%d of %d sources are due", len(due), len(wanted))
-    progress.begin_fetch([source.source_id for source in due])
-    by_id = {source.source_id: source for source in due}
-    for result in fetch_all(due, settings(), progress.step):
-        progress.finish(result)
-        yield from _report(by_id[result.source_id], result)
-    yield from _freshness(due, progress.results, now)
+    lake = Lake(settings().lake)
+    with exclusive(lake.root.with_suffix(".lock"), config.patience_seconds):
+        now = datetime.now(UTC)
+        due = [source for source in able if config.again or is_due(source, lake, now)]
+        context.log.info("%d of %d sources are due", len(due), len(wanted))
+        progress.begin_fetch([source.source_id for source in due])
+        by_id = {source.source_id: source for source in due}
+        for result in fetch_all(due, settings(), progress.step):
+            progress.finish(result)
+            yield from _report(by_id[result.source_id], result)
+        yield from _freshness(due, progress.results, now)
 
 
 def _freshness(

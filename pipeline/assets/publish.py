@@ -5,9 +5,9 @@ from importlib.metadata import version
 import dagster as dg
 import yaml
 
+from pipeline.assets.fetch import LONGEST_PATIENCE_SECONDS
 from pipeline.assets.transform import build_models, dbt_results_path, manifest_path
 from pipeline.dbt import grains, project_digest
-from pipeline.progress import Progress
 from warehouse.files import exclusive
 from warehouse.publish import publish
 from warehouse.report import draw_report
@@ -23,7 +23,7 @@ def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         "methodology_version": _methodology_version(),
         "project_digest": project_digest(),
     }
-    with exclusive(here.build.with_suffix(".lock")):
+    with exclusive(here.build.with_suffix(".lock"), LONGEST_PATIENCE_SECONDS):
         published = publish(
             here.build, dbt_results_path(), here.releases, here.market, versions, grains(manifest_path())
         )
@@ -46,20 +46,6 @@ def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     path = draw_report()
     context.log.info("wrote %s", path)
     return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "bytes": path.stat().st_size})
-
-
-build_job = dg.define_asset_job(
-    "build",
-    selection=dg.AssetSelection.assets(build_models, release, report),
-    description="Build, audit and publish the warehouse from the lake; draw the report.",
-)
-
-
-def build_definitions(progress: Progress) -> dg.Definitions:
-    """The job `build`, telling ``progress`` what happens."""
-    return dg.Definitions(
-        assets=[build_models, release, report], jobs=[build_job], resources={"progress": progress}
-    )
 
 
 def _methodology_version() -> str:

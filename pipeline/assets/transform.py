@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
-from pipeline.assets.fetch import asset_key
+from pipeline.assets.fetch import Patience, asset_key
 from pipeline.dbt import results
 from pipeline.progress import Progress
 from pipeline.registry import live_sources
@@ -48,7 +48,9 @@ def manifest_path() -> Path:
 @dbt_assets(
     manifest=manifest_path(), project=PROJECT, dagster_dbt_translator=Translator(), name="build_models"
 )
-def build_models(context: dg.AssetExecutionContext, progress: dg.ResourceParam[Progress]) -> Iterator[Any]:
+def build_models(
+    context: dg.AssetExecutionContext, config: Patience, progress: dg.ResourceParam[Progress]
+) -> Iterator[Any]:
     """`dbt build` into the private file; its results are kept for the publication's audit."""
     build = settings().build
     target = build.parent / "target"
@@ -61,7 +63,7 @@ def build_models(context: dg.AssetExecutionContext, progress: dg.ResourceParam[P
     project = Path(chosen.dbt_project.project_dir) if chosen.dbt_project else DBT_PROJECT
     # A lake from before a column or a table lacks it; SQL reads it all the same.
     Lake(settings().lake).prepare()
-    with exclusive(build.with_suffix(".lock")):
+    with exclusive(build.with_suffix(".lock"), config.patience_seconds):
         dbt_results_path().unlink(missing_ok=True)
         progress.begin_build(len(chosen.manifest["nodes"]))
         try:
