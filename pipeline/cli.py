@@ -251,29 +251,50 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="A statement, or - to read it from standard input.")],
-    format: Annotated[SqlFormat, typer.Option(help="How to write the result.")] = SqlFormat.table,
+    query: Annotated[
+        str | None, typer.Argument(help="Statements, or - to read them from standard input.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="File with statements.", exists=True, dir_okay=False)
+    ] = None,
+    format: Annotated[SqlFormat, typer.Option(help="How to write the last result.")] = SqlFormat.table,
     output: Annotated[Path | None, typer.Option(help="File to write instead of the screen.")] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Ask what had been published by the end of that UTC day."),
+    ] = None,
 ) -> None:
     """Ask the published warehouse. Read-only: no writes, no other files, no network.
 
+    Without a query it is a prompt with history and completion.
+
     Example: aimarket sql "select * from marts.h100_rental_decline" --format csv --output h100.csv
     """
-    import duckdb
+    from warehouse.query import answers, connect
 
-    from pipeline.console import write_result
-    from warehouse.errors import BadQuery
-    from warehouse.query import connect, nearest_tables
-
+    if query is not None and file is not None:
+        raise typer.BadParameter("give a query or --file, not both")
+    is_prompt = query is None and file is None and sys.stdin.isatty()
+    if is_prompt and (output or format is not SqlFormat.table):
+        raise typer.BadParameter("--format and --output need a query")
     if format is SqlFormat.parquet and output is None:
         raise typer.BadParameter("parquet needs --output FILE")
-    with connect() as connection:
-        try:
-            result = connection.execute(sys.stdin.read() if query == "-" else query)
-            write_result(result, format.value, output)
-        except duckdb.Error as error:
-            near = nearest_tables(connection, str(error))
-            raise BadQuery(str(error) + (f"\nnearest tables: {', '.join(near)}" if near else "")) from error
+    text = query or ""
+    if file is not None:
+        text = file.read_text(encoding="utf-8")
+    elif not is_prompt and query in (None, "-"):
+        text = sys.stdin.read()
+    if not is_prompt and not text.strip():
+        raise typer.BadParameter("nothing is asked")
+    with connect(as_of=as_of.date() if as_of else None) as connection:
+        if is_prompt:
+            from pipeline.shell import talk
+
+            talk(connection)
+        else:
+            from pipeline.console import write_answers
+
+            write_answers(answers(connection, text), format.value, output)
 
 
 @app.command()
@@ -390,5 +411,7 @@ def main() -> None:
     try:
         app()
     except AimarketError as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        from pipeline.console import visible
+
+        typer.secho(visible(str(error)), err=True, fg=typer.colors.RED)
         sys.exit(2 if isinstance(error, BadSettings) else 1)
