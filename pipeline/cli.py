@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from warehouse.errors import AimarketError, BadSettings
+from warehouse.errors import AimarketError, BadSettings, NoRelease
+
+if TYPE_CHECKING:
+    from warehouse.export import Exported
+    from warehouse.publish import Release
 
 app = typer.Typer(
     name="aimarket",
@@ -24,7 +28,14 @@ app = typer.Typer(
     "Data lives in $AIMARKET_HOME (default: warehouse/data).",
 )
 
+export_app = typer.Typer(
+    no_args_is_help=True,
+    help="Copy the current release elsewhere. Rows of sources that may not be redistributed stay here.",
+)
+app.add_typer(export_app, name="export")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Internal = Annotated[bool, typer.Option("--internal", help="Everything, also what may not leave the house.")]
 SourceIds = Annotated[
     list[str] | None, typer.Argument(help="Source ids; all when none is given.", show_default=False)
 ]
@@ -297,6 +308,38 @@ def sql(
             write_answers(answers(connection, text), format.value, output)
 
 
+@export_app.command("parquet")
+def export_to_parquet(
+    target: Annotated[str, typer.Argument(help="Folder, or s3://bucket/prefix.")],
+    internal: Internal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the current release as Parquet, with a manifest. An attempt that was stopped is continued.
+
+    Example: aimarket export parquet s3://bucket/aimarket
+    """
+    from warehouse.parquet import export_parquet
+
+    _show_export(export_parquet(_current(), target, internal), as_json)
+
+
+@export_app.command("postgres")
+def export_to_postgres(
+    dsn: Annotated[
+        str, typer.Argument(help="postgresql://user@host/database; keep the password in ~/.pgpass.")
+    ],
+    internal: Internal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put the current release into PostgreSQL, in one transaction; the role aimarket_reader may read it.
+
+    Example: aimarket export postgres postgresql://loader@db.example.org/bi
+    """
+    from warehouse.postgres import export_postgres
+
+    _show_export(export_postgres(_current(), dsn, internal), as_json)
+
+
 @app.command()
 def sources(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of the README.")] = False,
@@ -389,6 +432,25 @@ def dev(port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000)
     os.environ["DAGSTER_HOME"] = dagster_home()
     os.chdir(REPOSITORY)
     os.execvp(str(Path(sys.executable).with_name("dagster")), ["dagster", "dev", "--port", str(port)])
+
+
+def _current() -> Release:
+    from warehouse.publish import current_release
+    from warehouse.settings import settings
+
+    release = current_release(settings().releases, settings().market)
+    if release is None:
+        raise NoRelease("nothing is published; `aimarket run` builds and publishes")
+    return release
+
+
+def _show_export(done: Exported, as_json: bool) -> None:
+    from pipeline.console import emit, show_export
+
+    if as_json:
+        emit(done)
+    else:
+        show_export(done)
 
 
 @contextmanager

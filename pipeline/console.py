@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.review import Difference, Review
     from pipeline.status import Status
     from pipeline.verifying import Verified
+    from warehouse.export import Exported
     from warehouse.publish import Release
 
 WIDTH_OF_FILES = 200
@@ -236,6 +237,17 @@ def show_sources(listings: Sequence[Listing]) -> None:
             "" if listing.last_row_count is None else f"{listing.last_row_count:,}",
         )
     OUT.print(table)
+
+
+def show_export(done: Exported) -> None:
+    OUT.print(
+        f"Exported release {done.release_id}: {done.tables} tables, {done.rows:,} rows, {done.location}"
+    )
+    if done.rows_withheld:
+        OUT.print(
+            f"{done.rows_withheld:,} rows stay here: their sources do not allow redistribution. "
+            "--internal takes them along."
+        )
 
 
 def show_releases(releases: Sequence[Release], current: Release | None) -> None:

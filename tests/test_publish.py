@@ -15,87 +15,19 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.desk import AS_OF, Desk
 from warehouse.errors import NoRelease, PublicationRefused
 from warehouse.publish import (
     KEPT_RELEASES,
-    Release,
     all_releases,
     audit,
     current_release,
     describe,
     prune,
-    publish,
     release_as_of,
     rollback,
     table_counts,
 )
-
-AS_OF = "2026-06-01T06:00:00+00:00"
-GRAINS = {"marts.levels": ["day"], "marts.prices": ["number"]}
-VERSIONS = {"code_version": "0.1.0", "methodology_version": "1"}
-
-
-class Desk:
-    """A home with a build to publish from."""
-
-    def __init__(self, home: Path) -> None:
-        self.build, self.results = home / "build" / "market.duckdb", home / "build" / "run_results.json"
-        self.releases, self.pointer = home / "releases", home / "market.duckdb"
-        self.build.parent.mkdir(parents=True)
-        self.versions = VERSIONS
-
-    def built(self, *statements: str, rows: int = 100, value: int = 1) -> None:
-        """A build with a mart and a core table of ``rows`` rows, all holding ``value``, and an ops table."""
-        self.build.unlink(missing_ok=True)
-        with duckdb.connect(str(self.build)) as connection:
-            for schema in ("core", "marts", "ops", "staging"):
-                connection.execute(f"create schema {schema}")
-            numbers = f"select range::int as number, {value} as value from range({rows})"
-            for table in ("marts.prices", "core.offers"):
-                connection.execute(f"create table {table} as {numbers}")
-            connection.execute("create table ops.problems as select 'x' as name")
-            connection.execute("create table staging.secret as select 1 as one")
-            for statement in statements:
-                connection.execute(statement)
-        self.tested("success", "pass", "warn")
-
-    def tested(self, *statuses: str) -> None:
-        """The results file dbt leaves behind."""
-        results = [
-            {"unique_id": f"test.aimarket.number_{number}", "status": status, "message": f"it was {status}"}
-            for number, status in enumerate(statuses)
-        ]
-        self.results.write_text(json.dumps({"args": {"vars": {"as_of": AS_OF}}, "results": results}))
-
-    def publish(self) -> Release:
-        return publish(self.build, self.results, self.releases, self.pointer, self.versions, GRAINS)
-
-    def levels(self, *rows: tuple[str, str | None, str]) -> None:
-        """A build with a mart of levels: day, USD per hour, status."""
-        self.built(
-            "create table marts.levels "
-            "(day date, usd_per_hour decimal(18, 6), row_count integer, status varchar)",
-            *(
-                f"insert into marts.levels values ('{day}', {usd or 'null'}, {number}, '{status}')"
-                for number, (day, usd, status) in enumerate(rows)
-            ),
-        )
-
-    def revisions(self) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.pointer.resolve()), read_only=True) as connection:
-            return connection.sql(
-                "select release_id, vintage, value_key, value_before, value_after, reason "
-                "from ops.value_revisions order by all"
-            ).fetchall()
-
-    @property
-    def current(self) -> Release | None:
-        return current_release(self.releases, self.pointer)
-
-    def value(self) -> int:
-        """What a reader of the pointer sees."""
-        with duckdb.connect(str(self.pointer.resolve()), read_only=True) as connection:
-            return int(connection.sql("select max(value) from marts.prices").fetchall()[0][0])
 
 
 @pytest.fixture
@@ -481,7 +413,7 @@ while not stop.exists():
     if a not in seen:
         seen.append(a)
     reads += 1
-    time.sleep(0.1)
+    time.sleep(0.2)
 print(reads, *seen)
 """
 

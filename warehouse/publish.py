@@ -147,7 +147,7 @@ def publish(
     }
     text = json.dumps(manifest, indent=1, default=str)
     write_file(path.with_suffix(".json"), lambda temporary: temporary.write_text(text))
-    _point(pointer, path)
+    point(pointer, path)
     prune(releases, pointer)
     return Release(release_id, path, manifest)
 
@@ -185,7 +185,7 @@ def rollback(releases: Path, pointer: Path, release_id: str | None = None) -> Re
         if not named:
             raise NoRelease(f"no release {release_id}; `aimarket releases` lists them")
         chosen = named[0]
-    _point(pointer, chosen.path)
+    point(pointer, chosen.path)
     return chosen
 
 
@@ -259,8 +259,23 @@ def freshness(database: Path) -> dict[str, dict[str, Any]]:
 
 def copy_public(build: Path, target: Path) -> None:
     """Write the public schemas of a build to a database of their own, in place of what is there."""
-    with _copied(build, target, None):
-        pass
+    with _copied(build, target, None) as connection:
+        connection.execute("use release")
+        connection.execute(MACROS.read_text(encoding="utf-8"))
+
+
+def point(pointer: Path, target: Path) -> None:
+    """Make ``pointer`` a relative link to ``target``, in one step."""
+    aside = pointer.with_name(f".{pointer.name}.new")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(os.path.relpath(target, pointer.parent))
+    aside.replace(pointer)
+    sync(pointer.parent)
+
+
+def literal(text: str) -> str:
+    """The text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
@@ -271,11 +286,10 @@ def _copied(build: Path, target: Path, last: Release | None) -> Iterator[duckdb.
     """
     target.unlink()
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{_quoted(build)}' as build (read_only)")
-        connection.execute(
-            f"attach '{_quoted(last.path)}' as last (read_only)" if last else "attach ':memory:' as last"
-        )
-        connection.execute(f"attach '{_quoted(target)}' as release (storage_version '{STORAGE_VERSION}')")
+        connection.execute(f"attach {literal(str(build))} as build (read_only)")
+        before = f"{literal(str(last.path))} as last (read_only)" if last else "':memory:' as last"
+        connection.execute(f"attach {before}")
+        connection.execute(f"attach {literal(str(target))} as release (storage_version '{STORAGE_VERSION}')")
         connection.begin()
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(f"create schema release.{schema}")
@@ -291,7 +305,7 @@ def _copied(build: Path, target: Path, last: Release | None) -> Iterator[duckdb.
         ).fetchall()
         for table, column, comment in comments:
             what = f'column release.{table}."{column}"' if column else f"table release.{table}"
-            connection.execute(f"comment on {what} is {_literal(comment)}")
+            connection.execute(f"comment on {what} is {literal(comment)}")
         yield connection
         connection.commit()
     target.with_name(target.name + ".wal").unlink(missing_ok=True)
@@ -302,7 +316,7 @@ def _as_of_macro(manifests: Sequence[dict[str, Any]]) -> str:
     rows = ", ".join(
         "("
         + ", ".join(
-            _literal(text)
+            literal(text)
             for text in (
                 manifest["release_id"],
                 manifest["created_at"],
@@ -328,7 +342,7 @@ def _as_of_macro(manifests: Sequence[dict[str, Any]]) -> str:
             order by known.release_id desc
             limit 1
         );
-        comment on macro table marts.as_of is {_literal(AS_OF_COMMENT)};
+        comment on macro table marts.as_of is {literal(AS_OF_COMMENT)};
     """
 
 
@@ -343,20 +357,3 @@ def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> Sequence[st
             [list(PUBLISHED_SCHEMAS)],
         ).fetchall()
     ]
-
-
-def _point(pointer: Path, target: Path) -> None:
-    """Move the pointer in one step."""
-    aside = pointer.with_name(f".{pointer.name}.new")
-    aside.unlink(missing_ok=True)
-    aside.symlink_to(os.path.relpath(target, pointer.parent))
-    aside.replace(pointer)
-    sync(pointer.parent)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
