@@ -68,6 +68,7 @@ def test_of_each_source_only_what_its_class_allows_leaves(desk: Desk) -> None:
         "marts.prices": 100,
         "ops.names": {"full", "derived"},
         "ops.problems": 1,
+        "ops.value_revisions": 0,
         "ops.source_freshness": {"full", "derived"},
     }
 
@@ -125,6 +126,7 @@ def test_parquet_holds_the_rows_types_and_descriptions_of_the_release(desk: Desk
     )
     release = desk.publish()
     done = export_parquet(release, str(target))
+    # prices, offers, problems, typed
     assert done.rows == 100 + 100 + 1 + 1
     types = "typeof(usd), typeof(seen_at), name, rank, names"
     assert read(target, "marts.typed", types) == [("DECIMAL(18,6)", "TIMESTAMP", "it's", None, ["a", "b"])]

@@ -80,7 +80,7 @@ def test_rows_types_and_descriptions_arrive(desk: Desk, url: str) -> None:
     )
     release = desk.publish()
     done = export_postgres(release, url)
-    assert (done.tables, done.rows, done.rows_withheld) == (4, 203, 0)
+    assert (done.tables, done.rows, done.rows_withheld) == (5, 203, 0)
     assert ask(url, "select * from marts.typed order by usd") == [
         (
             date(2026, 6, 1),

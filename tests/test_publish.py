@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.desk import AS_OF, Desk
+from tests.desk import AS_OF, VERSIONS, Desk
 from warehouse.errors import NoRelease, PublicationRefused
 from warehouse.publish import (
     KEPT_RELEASES,

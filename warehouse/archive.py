@@ -145,9 +145,7 @@ class Archive:
 
     def record_capture(self, source_id: str, capture: Capture) -> None:
         """Acknowledge a capture. Call it after its body was put."""
-        path = (
-            self.root / "captures" / source_id / f"{capture.captured_at:%Y%m%d%H%M%S}-{capture.digest}.json"
-        )
+        path = self.root / "captures" / source_id / f"{capture.captured_at:%Y%m%d%H%M%S}-{capture.digest}.json"
         text = msgspec.json.format(msgspec.json.encode(capture), indent=1)
         write_file(path, lambda temporary: temporary.write_bytes(text))
 

@@ -107,7 +107,7 @@ def publish(
 ) -> Release:
     """Audit ``build`` and make it the current release; on red raise PublicationRefused and change nothing.
 
-    ``grains`` names the key columns of the tables whose final values are watched for changes, ``macros`` holds
+    ``grains`` names the key columns of the tables whose final values are watched for changes. ``macros`` are
     statements to run inside the release, see MACROS.
     """
     last = current_release(releases, pointer)
