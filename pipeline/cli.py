@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from warehouse.errors import AimarketError, BadSettings
+from warehouse.errors import AimarketError, BadSettings, NoRelease
+
+if TYPE_CHECKING:
+    from warehouse.export import Exported
+    from warehouse.publish import Release
 
 app = typer.Typer(
     name="aimarket",
@@ -24,7 +28,14 @@ app = typer.Typer(
     "Data lives in $AIMARKET_HOME (default: warehouse/data).",
 )
 
+export_app = typer.Typer(
+    no_args_is_help=True,
+    help="Copy the current release elsewhere. Rows of sources that may not be redistributed stay here.",
+)
+app.add_typer(export_app, name="export")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Internal = Annotated[bool, typer.Option("--internal", help="Everything, also what may not leave the house.")]
 SourceIds = Annotated[
     list[str] | None, typer.Argument(help="Source ids; all when none is given.", show_default=False)
 ]
@@ -323,29 +334,82 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="A statement, or - to read it from standard input.")],
-    format: Annotated[SqlFormat, typer.Option(help="How to write the result.")] = SqlFormat.table,
+    query: Annotated[
+        str | None, typer.Argument(help="Statements, or - to read them from standard input.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="File with statements.", exists=True, dir_okay=False)
+    ] = None,
+    format: Annotated[SqlFormat, typer.Option(help="How to write the last result.")] = SqlFormat.table,
     output: Annotated[Path | None, typer.Option(help="File to write instead of the screen.")] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Ask what had been published by the end of that UTC day."),
+    ] = None,
 ) -> None:
     """Ask the published warehouse. Read-only: no writes, no other files, no network.
 
+    Without a query it is a prompt with history and completion.
+
     Example: aimarket sql "select * from marts.h100_rental_decline" --format csv --output h100.csv
     """
-    import duckdb
+    from warehouse.query import answers, connect
 
-    from pipeline.console import write_result
-    from warehouse.errors import BadQuery
-    from warehouse.query import connect, nearest_tables
-
+    if query is not None and file is not None:
+        raise typer.BadParameter("give a query or --file, not both")
+    is_prompt = query is None and file is None and sys.stdin.isatty()
+    if is_prompt and (output or format is not SqlFormat.table):
+        raise typer.BadParameter("--format and --output need a query")
     if format is SqlFormat.parquet and output is None:
         raise typer.BadParameter("parquet needs --output FILE")
-    with connect() as connection:
-        try:
-            result = connection.execute(sys.stdin.read() if query == "-" else query)
-            write_result(result, format.value, output)
-        except duckdb.Error as error:
-            near = nearest_tables(connection, str(error))
-            raise BadQuery(str(error) + (f"\nnearest tables: {', '.join(near)}" if near else "")) from error
+    text = query or ""
+    if file is not None:
+        text = file.read_text(encoding="utf-8")
+    elif not is_prompt and query in (None, "-"):
+        text = sys.stdin.read()
+    if not is_prompt and not text.strip():
+        raise typer.BadParameter("nothing is asked")
+    with connect(as_of=as_of.date() if as_of else None) as connection:
+        if is_prompt:
+            from pipeline.shell import talk
+
+            talk(connection)
+        else:
+            from pipeline.console import write_answers
+
+            write_answers(answers(connection, text), format.value, output)
+
+
+@export_app.command("parquet")
+def export_to_parquet(
+    target: Annotated[str, typer.Argument(help="Folder, or s3://bucket/prefix.")],
+    internal: Internal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the current release as Parquet, with a manifest. An attempt that was stopped is continued.
+
+    Example: aimarket export parquet s3://bucket/aimarket
+    """
+    from warehouse.parquet import export_parquet
+
+    _show_export(export_parquet(_current(), target, internal), as_json)
+
+
+@export_app.command("postgres")
+def export_to_postgres(
+    dsn: Annotated[
+        str, typer.Argument(help="postgresql://user@host/database; keep the password in ~/.pgpass.")
+    ],
+    internal: Internal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put the current release into PostgreSQL, in one transaction; the role aimarket_reader may read it.
+
+    Example: aimarket export postgres postgresql://loader@db.example.org/bi
+    """
+    from warehouse.postgres import export_postgres
+
+    _show_export(export_postgres(_current(), dsn, internal), as_json)
 
 
 @app.command()
@@ -442,6 +506,25 @@ def dev(port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000)
     os.execvp(str(Path(sys.executable).with_name("dagster")), ["dagster", "dev", "--port", str(port)])
 
 
+def _current() -> Release:
+    from warehouse.publish import current_release
+    from warehouse.settings import settings
+
+    release = current_release(settings().releases, settings().market)
+    if release is None:
+        raise NoRelease("nothing is published; `aimarket run` builds and publishes")
+    return release
+
+
+def _show_export(done: Exported, as_json: bool) -> None:
+    from pipeline.console import emit, show_export
+
+    if as_json:
+        emit(done)
+    else:
+        show_export(done)
+
+
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     """Hold the run lock: whoever comes second is told so."""
@@ -485,5 +568,7 @@ def main() -> None:
     try:
         app()
     except AimarketError as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        from pipeline.console import visible
+
+        typer.secho(visible(str(error)), err=True, fg=typer.colors.RED)
         sys.exit(2 if isinstance(error, BadSettings) else 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,12 +34,18 @@ if TYPE_CHECKING:
     from pipeline.review import Difference, Review
     from pipeline.status import Status
     from pipeline.verifying import Verified
+    from warehouse.export import Exported
     from warehouse.publish import Release
 
 WIDTH_OF_FILES = 200
 """Columns of text where nobody looks at a screen: wide enough that a table keeps its lines."""
 OUT = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 ERR = Console(stderr=True)
+DIRECTION = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+UNSEEN = {code: f"\\u{code:04x}" for code in DIRECTION} | {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
+}
+"""Control characters but tab and newline, and what turns the direction of writing."""
 NEXT_COMMANDS = (
     'aimarket sql "from marts.h100_rental_decline"',
     "aimarket status",
@@ -103,7 +109,7 @@ def show_results(results: Sequence[Result]) -> None:
         OUT.print(
             Text(f"No network: none of {len(results)} sources could be reached. What is here was used.")
         )
-        OUT.print(Text(f"  for example {results[0].source_id}: {results[0].error}", style="dim"))
+        OUT.print(_text(f"  for example {results[0].source_id}: {results[0].error}", style="dim"))
         return
     table = _table("source", "outcome", "rows", "rejects", "held", "MB", "seconds", "error")
     for result in sorted(results, key=lambda result: (result.is_good, result.source_id)):
@@ -115,7 +121,7 @@ def show_results(results: Sequence[Result]) -> None:
             f"{result.held:,}" if result.held else "",
             f"{result.body_bytes / 1e6:.1f}",
             f"{result.seconds:.1f}",
-            Text(result.error),
+            _text(result.error),
         )
     OUT.print(table)
     if any(result.held for result in results):
@@ -215,7 +221,7 @@ def show_status(status: Status) -> None:
             _cell(source.rejects),
             _cell(source.last_reading_at),
             "" if source.age_days is None else f"{source.age_days:,.1f} d",
-            Text("; ".join(filter(None, remarks))),
+            _text("; ".join(filter(None, remarks))),
         )
     OUT.print(table)
     if status.marts:
@@ -293,6 +299,17 @@ def show_sources(listings: Sequence[Listing]) -> None:
     OUT.print(table)
 
 
+def show_export(done: Exported) -> None:
+    OUT.print(
+        f"Exported release {done.release_id}: {done.tables} tables, {done.rows:,} rows, {done.location}"
+    )
+    if done.rows_withheld:
+        OUT.print(
+            f"{done.rows_withheld:,} rows stay here: their sources do not allow redistribution. "
+            "--internal takes them along."
+        )
+
+
 def show_releases(releases: Sequence[Release], current: Release | None) -> None:
     table = _table("", "release", "as of", "rows", "MB", "file")
     for release in releases:
@@ -320,7 +337,7 @@ def show_backfilled(done: Backfilled) -> None:
     if done.failed_versions:
         OUT.print(f"{len(done.failed_versions)} versions could not be read, for example:")
         for line in done.failed_versions[:3]:
-            OUT.print(Text(f"  {line}"))
+            OUT.print(_text(f"  {line}"))
     if done.missing_captures:
         OUT.print(
             f"{done.missing_captures} captures could not be had; run the same command again later to go on."
@@ -328,17 +345,21 @@ def show_backfilled(done: Backfilled) -> None:
     OUT.print("Run `aimarket build` to publish it.")
 
 
-def write_result(result: duckdb.DuckDBPyConnection, format: str, output: Path | None) -> None:
-    """Write a query's result as table, csv, json or parquet; to the screen where ``output`` is None."""
-    columns = [column[0] for column in result.description or ()]
-    if format == "parquet":
-        assert output is not None
-        result.pl().write_parquet(output)
-        return
-    rows = result.fetchall()
+def write_answers(answers: Iterable[duckdb.DuckDBPyConnection], format: str, output: Path | None) -> None:
+    """Write results of queries. As a table on the screen all of them, in any other form the last one."""
     if format == "table" and output is None:
-        _print_rows(columns, rows)
-        OUT.print(Text(f"{len(rows):,} rows", style="dim"))
+        for answer in answers:
+            show_answer(answer)
+        return
+    last: tuple[list[str], Any] | None = None
+    for answer in answers:
+        columns = [column[0] for column in answer.description or ()]
+        last = columns, answer.pl() if format == "parquet" else answer.fetchall()
+    if last is None:
+        return
+    columns, rows = last
+    if format == "parquet":
+        rows.write_parquet(output)
         return
     with output.open("w", encoding="utf-8", newline="") if output else _screen() as target:
         if format == "json":
@@ -349,10 +370,29 @@ def write_result(result: duckdb.DuckDBPyConnection, format: str, output: Path | 
 
             writer = csv.writer(target, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows(rows)
+            # A file holds what the vendor wrote; a terminal would obey it.
+            writer.writerows(map(_visible_row, rows) if target.isatty() else rows)
         else:
             console = Console(file=target, width=WIDTH_OF_FILES)
             console.print(_rows_table(columns, rows))
+
+
+def show_answer(answer: duckdb.DuckDBPyConnection, most_rows: int | None = None) -> None:
+    """A query's result as a table on the screen; of a longer one than ``most_rows`` the first rows."""
+    columns = [column[0] for column in answer.description or ()]
+    rows = answer.fetchall() if most_rows is None else answer.fetchmany(most_rows + 1)
+    _print_rows(columns, rows[:most_rows])
+    is_cut = most_rows is not None and len(rows) > most_rows
+    OUT.print(Text(f"the first {most_rows:,} rows" if is_cut else f"{len(rows):,} rows", style="dim"))
+
+
+def visible(text: str) -> str:
+    """The text with control and direction-changing characters spelled out: no name drives a terminal."""
+    return text.translate(UNSEEN)
+
+
+def _visible_row(row: Sequence[Any]) -> list[Any]:
+    return [visible(value) if isinstance(value, str) else value for value in row]
 
 
 class _screen:
@@ -379,12 +419,12 @@ def _rows_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(Text(column), overflow="fold")
+        table.add_column(_text(column), overflow="fold")
     return table
 
 
 def _cell(value: Any) -> Text:
-    """A value as text; vendor names are shown as they are, never read as markup."""
+    """A value as text."""
     match value:
         case None:
             return Text("")
@@ -395,7 +435,12 @@ def _cell(value: Any) -> Text:
         case datetime():
             return Text(f"{value:%Y-%m-%d %H:%M}")
         case _:
-            return Text(str(value))
+            return _text(str(value))
+
+
+def _text(words: str, style: str = "") -> Text:
+    """Words from outside: shown as they are, never read as markup or obeyed by the terminal."""
+    return Text(visible(words), style=style)
 
 
 def _plain(value: Any) -> Any:

@@ -8,92 +8,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from tests.desk import AS_OF, VERSIONS, Desk
 from warehouse.errors import NoRelease, PublicationRefused
 from warehouse.publish import (
     KEPT_RELEASES,
-    Release,
     all_releases,
     audit,
     current_release,
     describe,
     prune,
-    publish,
+    release_as_of,
     rollback,
     table_counts,
 )
-
-AS_OF = "2026-06-01T06:00:00+00:00"
-GRAINS = {"marts.levels": ["day"], "marts.prices": ["number"]}
-VERSIONS = {"code_version": "0.1.0", "methodology_version": "1"}
-
-
-class Desk:
-    """A home with a build to publish from."""
-
-    def __init__(self, home: Path) -> None:
-        self.build, self.results = home / "build" / "market.duckdb", home / "build" / "run_results.json"
-        self.releases, self.pointer = home / "releases", home / "market.duckdb"
-        self.build.parent.mkdir(parents=True)
-        self.versions = VERSIONS
-
-    def built(self, *statements: str, rows: int = 100, value: int = 1) -> None:
-        """A build with a mart and a core table of ``rows`` rows, all holding ``value``, and an ops table."""
-        self.build.unlink(missing_ok=True)
-        with duckdb.connect(str(self.build)) as connection:
-            for schema in ("core", "marts", "ops", "staging"):
-                connection.execute(f"create schema {schema}")
-            numbers = f"select range::int as number, {value} as value from range({rows})"
-            for table in ("marts.prices", "core.offers"):
-                connection.execute(f"create table {table} as {numbers}")
-            connection.execute("create table ops.problems as select 'x' as name")
-            connection.execute("create table staging.secret as select 1 as one")
-            for statement in statements:
-                connection.execute(statement)
-        self.tested("success", "pass", "warn")
-
-    def tested(self, *statuses: str) -> None:
-        """The results file dbt leaves behind."""
-        results = [
-            {"unique_id": f"test.aimarket.number_{number}", "status": status, "message": f"it was {status}"}
-            for number, status in enumerate(statuses)
-        ]
-        self.results.write_text(json.dumps({"args": {"vars": {"as_of": AS_OF}}, "results": results}))
-
-    def publish(self) -> Release:
-        return publish(self.build, self.results, self.releases, self.pointer, self.versions, GRAINS)
-
-    def levels(self, *rows: tuple[str, str | None, str]) -> None:
-        """A build with a mart of levels: day, USD per hour, status."""
-        self.built(
-            "create table marts.levels "
-            "(day date, usd_per_hour decimal(18, 6), row_count integer, status varchar)",
-            *(
-                f"insert into marts.levels values ('{day}', {usd or 'null'}, {number}, '{status}')"
-                for number, (day, usd, status) in enumerate(rows)
-            ),
-        )
-
-    def revisions(self) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.pointer.resolve()), read_only=True) as connection:
-            return connection.sql(
-                "select release_id, vintage, value_key, value_before, value_after, reason "
-                "from ops.value_revisions order by all"
-            ).fetchall()
-
-    @property
-    def current(self) -> Release | None:
-        return current_release(self.releases, self.pointer)
-
-    def value(self) -> int:
-        """What a reader of the pointer sees."""
-        with duckdb.connect(str(self.pointer.resolve()), read_only=True) as connection:
-            return int(connection.sql("select max(value) from marts.prices").fetchall()[0][0])
 
 
 @pytest.fixture
@@ -359,7 +293,8 @@ def test_old_releases_are_pruned_and_the_current_one_is_kept(desk: Desk) -> None
     for number in range(KEPT_RELEASES + 3):
         path = desk.releases / f"market-{number:03}.duckdb"
         path.touch()
-        path.with_suffix(".json").write_text(json.dumps({"release_id": f"{number:03}", "tables": {}}))
+        manifest = {"release_id": f"{number:03}", "created_at": "2026-06-01T06:00:00+00:00", "tables": {}}
+        path.with_suffix(".json").write_text(json.dumps(manifest))
     desk.pointer.symlink_to(desk.releases / "market-000.duckdb")
     removed = prune(desk.releases, desk.pointer)
     assert sorted(path.name for path in removed) == [
@@ -367,6 +302,44 @@ def test_old_releases_are_pruned_and_the_current_one_is_kept(desk: Desk) -> None
     ]
     left = [release.release_id for release in all_releases(desk.releases)]
     assert left == ["000", *(f"{number:03}" for number in range(3, KEPT_RELEASES + 3))]
+
+
+def test_of_old_releases_the_last_of_each_month_stays(desk: Desk) -> None:
+    desk.releases.mkdir()
+    first_day = datetime(2026, 1, 30, 6, tzinfo=UTC)
+    days = [first_day + timedelta(days=number) for number in range(KEPT_RELEASES + 4)]
+    for day in days:
+        path = desk.releases / f"market-{day:%Y%m%d}.duckdb"
+        path.touch()
+        manifest = {"release_id": f"{day:%Y%m%d}", "created_at": day.isoformat(), "tables": {}}
+        path.with_suffix(".json").write_text(json.dumps(manifest))
+    desk.pointer.symlink_to(path)
+    removed = {path.stem for path in prune(desk.releases, desk.pointer)}
+    assert removed == {"market-20260130", "market-20260201", "market-20260202"}
+    told = {
+        day: release_as_of(desk.releases, day).release_id
+        for day in (date(2026, 1, 31), date(2026, 2, 2), date(2026, 2, 3), date(2027, 1, 1))
+    }
+    assert list(told.values()) == ["20260131", "20260131", "20260203", f"{days[-1]:%Y%m%d}"]
+    with pytest.raises(NoRelease, match="by 2026-01-30; the first kept release is of 2026-01-31"):
+        release_as_of(desk.releases, date(2026, 1, 30))
+
+
+def test_what_had_been_published_on_a_past_day_is_asked_inside_a_release(desk: Desk) -> None:
+    first = desk.publish()
+    second = desk.publish()
+    today, yesterday = first.created_on, first.created_on - timedelta(days=1)
+    with duckdb.connect(str(second.path), read_only=True) as connection:
+        asked = "select release_id, stands_at, methodology_version from marts.as_of(?)"
+        assert connection.execute(asked, [today]).fetchall() == [
+            (second.release_id, datetime(2026, 6, 1, 6), "1")  # noqa: DTZ001
+        ]
+        assert connection.execute(asked, [yesterday]).fetchall() == []
+    with duckdb.connect(str(first.path), read_only=True) as connection:
+        assert connection.execute(asked, [today]).fetchall()[0][0] == first.release_id
+    assert release_as_of(desk.releases, today) == second
+    with pytest.raises(NoRelease, match="by 2020-01-01; the first kept release is of"):
+        release_as_of(desk.releases, date(2020, 1, 1))
 
 
 def test_what_killed_publications_left_is_removed_by_the_next_one(desk: Desk) -> None:
@@ -416,48 +389,65 @@ def test_a_publication_killed_at_any_moment_leaves_a_whole_release(desk: Desk, m
 
 
 READS = """
-import os, sys
+import sys, time
+from functools import partial
 from pathlib import Path
-from warehouse.query import connect
+import duckdb
+import warehouse
 
 pointer, stop = Path(sys.argv[1]), Path(sys.argv[2])
-seen, reads = set(), 0
+# As a person asks, and as a tool does that knows nothing of us.
+plain = partial(duckdb.connect, str(pointer), read_only=True)
+open_it = partial(warehouse.connect, pointer) if sys.argv[3] == "ours" else plain
+seen, reads = [], 0
 while not stop.exists():
-    with connect(pointer) as connection:
+    with open_it() as connection:
         ((a, b, rows),) = connection.execute(
             "select (select max(value) from marts.prices), (select min(value) from core.offers), "
             "(select count(*) from marts.prices)"
         ).fetchall()
     assert a == b, f"a mixed release: {a} and {b}"
     assert rows == 100, f"a half release: {rows} rows"
-    seen.add(a)
     if not reads:
         print("reading", flush=True)
+    if a not in seen:
+        seen.append(a)
     reads += 1
-print(reads, *sorted(seen))
+    time.sleep(0.2)
+print(reads, *seen)
 """
 
 
-def test_readers_in_other_processes_never_see_an_error_or_a_mixed_release(desk: Desk, tmp_path: Path) -> None:
+def test_eight_readers_see_no_error_and_no_mixed_release_over_fifty_publications(
+    desk: Desk, tmp_path: Path
+) -> None:
     desk.publish()
     stop = tmp_path / "stop"
     command: Sequence[str] = [sys.executable, "-c", READS, str(desk.pointer), str(stop)]
-    readers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
-    for reader in readers:
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == b"reading\n"
-    for value in range(2, 6):
-        desk.built(value=value)
-        desk.publish()
-    rollback(desk.releases, desk.pointer)
-    time.sleep(0.1)
-    stop.touch()
-    for reader in readers:
-        said, complained = reader.communicate(timeout=20)
-        assert (reader.returncode, complained.decode()) == (0, "")
+    readers = [
+        subprocess.Popen([*command, how], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for how in ("ours", "plain") * 4
+    ]
+    try:
+        for reader in readers:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == b"reading\n"
+        for value in range(2, 52):
+            desk.built(value=value)
+            desk.publish()
+    finally:
+        stop.touch()
+        told = [reader.communicate(timeout=60) for reader in readers]
+    assert [
+        (reader.returncode, complained) for reader, (_, complained) in zip(readers, told, strict=True)
+    ] == [(0, b"")] * 8
+    for said, _ in told:
         reads, *seen = map(int, said.split())
-        assert reads >= len(seen) >= 2
-        assert set(seen) <= set(range(1, 6))
+        # Each reader saw many of them, each in its turn, and none that was not published.
+        assert reads >= len(seen) >= 5
+        assert seen == sorted(seen)
+        assert set(seen) <= set(range(1, 52))
+    assert desk.value() == 51
 
 
 def test_the_pointer_is_moved_in_one_step(desk: Desk) -> None:

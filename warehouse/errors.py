@@ -6,6 +6,7 @@ AimarketError
 ├── NoRelease                nothing was published yet
 ├── PublicationRefused       the audit found something red; the last release stays
 ├── BadQuery                 a statement the warehouse cannot or will not run
+├── ExportFailed             a release could not be written elsewhere; what was there stays
 └── …                        see pipeline.errors
 """
 
@@ -28,6 +29,10 @@ class NoRelease(AimarketError):
 
 class BadQuery(AimarketError):
     """A statement the warehouse cannot or will not run."""
+
+
+class ExportFailed(AimarketError):
+    """A release could not be written elsewhere; what was there stays."""
 
 
 class PublicationRefused(AimarketError):

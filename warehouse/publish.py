@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,13 @@ LARGEST_LOSS_OF_ROWS: Final = 0.25
 PASSED: Final = ("success", "pass", "warn", "no-op")
 """Statuses of a dbt node that is as it should be; exposures have nothing to run and are a no-op."""
 KEPT_RELEASES: Final = 30
+"""Newest releases that stay; of older ones the last of each month, so that a past belief can be asked."""
+MACROS: Final = Path(__file__).with_name("macros.sql")
+"""What people may call inside a release; needs the marts it reads."""
+AS_OF_COMMENT: Final = (
+    "What had been published by the end of a UTC day: the release that held what was believed then, and the "
+    "moment its build stands at. Ask it with `aimarket sql --as-of DAY` or warehouse.connect(as_of=DAY)."
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,11 @@ class Release:
     release_id: str
     path: Path
     manifest: dict[str, Any]
+
+    @property
+    def created_on(self) -> date:
+        """The UTC day of its publication."""
+        return datetime.fromisoformat(self.manifest["created_at"]).astimezone(UTC).date()
 
 
 def audit(build: Path, dbt_results: Path, last: Release | None) -> list[Finding]:
@@ -91,10 +103,12 @@ def publish(
     pointer: Path,
     versions: dict[str, str],
     grains: Mapping[str, Sequence[str]],
+    macros: str = "",
 ) -> Release:
     """Audit ``build`` and make it the current release; on red raise PublicationRefused and change nothing.
 
-    ``grains`` names the key columns of the tables whose final values are watched for changes.
+    ``grains`` names the key columns of the tables whose final values are watched for changes. ``macros`` are
+    statements to run inside the release, see MACROS.
     """
     last = current_release(releases, pointer)
     findings = audit(build, dbt_results, last)
@@ -103,8 +117,10 @@ def publish(
         raise PublicationRefused("\n".join(f"{finding.check}: {finding.detail}" for finding in red))
     built = json.loads(dbt_results.read_text())
     as_of = built["args"]["vars"].get("as_of") or built["metadata"]["invocation_started_at"]
-    release_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    created_at = datetime.now(UTC)
+    release_id = created_at.strftime("%Y%m%dT%H%M%S%fZ")
     path = releases / f"market-{release_id}.duckdb"
+    made = {"release_id": release_id, "created_at": created_at.isoformat(), "as_of": as_of, **versions}
     reason = why(last.manifest, versions) if last else ""
     vintages = last.manifest.get("vintages", {}) if last else {}
     revised: list[Revised] = []
@@ -112,14 +128,14 @@ def publish(
     def fill(temporary: Path) -> None:
         with _copied(build, temporary, last) as connection:
             revised.extend(note_revisions(connection, release_id, grains, vintages, reason))
+            connection.execute("use release")
+            connection.execute(macros)
+            connection.execute(_as_of_macro([*(known.manifest for known in all_releases(releases)), made]))
 
     write_file(path, fill)
     path.chmod(0o444)
     manifest = {
-        "release_id": release_id,
-        "created_at": datetime.now(UTC).isoformat(),
-        "as_of": as_of,
-        **versions,
+        **made,
         "duckdb_version": duckdb.__version__,
         "storage_version": STORAGE_VERSION,
         "bytes": path.stat().st_size,
@@ -131,7 +147,7 @@ def publish(
     }
     text = json.dumps(manifest, indent=1, default=str)
     write_file(path.with_suffix(".json"), lambda temporary: temporary.write_text(text))
-    _point(pointer, path)
+    point(pointer, path)
     prune(releases, pointer)
     return Release(release_id, path, manifest)
 
@@ -169,17 +185,32 @@ def rollback(releases: Path, pointer: Path, release_id: str | None = None) -> Re
         if not named:
             raise NoRelease(f"no release {release_id}; `aimarket releases` lists them")
         chosen = named[0]
-    _point(pointer, chosen.path)
+    point(pointer, chosen.path)
     return chosen
 
 
-def prune(releases: Path, pointer: Path) -> list[Path]:
-    """Remove all but the newest KEPT_RELEASES, and what publications left that were killed before their end.
+def release_as_of(releases: Path, day: date) -> Release:
+    """What had been published by the end of a UTC day. Raises NoRelease where nothing such is kept."""
+    known = all_releases(releases)
+    published = [release for release in known if release.created_on <= day]
+    if not published:
+        first = (
+            f"the first kept release is of {known[0].created_on}" if known else "nothing was published yet"
+        )
+        raise NoRelease(f"nothing is kept that was published by {day}; {first}")
+    return published[-1]
 
-    The current release always stays. Call it while nobody publishes.
+
+def prune(releases: Path, pointer: Path) -> list[Path]:
+    """Remove old releases, and what publications left that were killed before their end.
+
+    The newest KEPT_RELEASES stay, the last of each month, and the current one. Call it while nobody
+    publishes.
     """
     current, known = current_release(releases, pointer), all_releases(releases)
-    dropped = [release for release in known[:-KEPT_RELEASES] if release != current]
+    of_month = {(release.created_on.year, release.created_on.month): release for release in known}
+    kept = [*known[-KEPT_RELEASES:], *of_month.values(), current]
+    dropped = [release for release in known if release not in kept]
     # The manifest goes first: without it, what remains is a left-over.
     removed = [path for release in dropped for path in (release.path.with_suffix(".json"), release.path)]
     finished = {release.path for release in known}
@@ -228,8 +259,23 @@ def freshness(database: Path) -> dict[str, dict[str, Any]]:
 
 def copy_public(build: Path, target: Path) -> None:
     """Write the public schemas of a build to a database of their own, in place of what is there."""
-    with _copied(build, target, None):
-        pass
+    with _copied(build, target, None) as connection:
+        connection.execute("use release")
+        connection.execute(MACROS.read_text(encoding="utf-8"))
+
+
+def point(pointer: Path, target: Path) -> None:
+    """Make ``pointer`` a relative link to ``target``, in one step."""
+    aside = pointer.with_name(f".{pointer.name}.new")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(os.path.relpath(target, pointer.parent))
+    aside.replace(pointer)
+    sync(pointer.parent)
+
+
+def literal(text: str) -> str:
+    """The text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
@@ -240,11 +286,10 @@ def _copied(build: Path, target: Path, last: Release | None) -> Iterator[duckdb.
     """
     target.unlink()
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{_quoted(build)}' as build (read_only)")
-        connection.execute(
-            f"attach '{_quoted(last.path)}' as last (read_only)" if last else "attach ':memory:' as last"
-        )
-        connection.execute(f"attach '{_quoted(target)}' as release (storage_version '{STORAGE_VERSION}')")
+        connection.execute(f"attach {literal(str(build))} as build (read_only)")
+        before = f"{literal(str(last.path))} as last (read_only)" if last else "':memory:' as last"
+        connection.execute(f"attach {before}")
+        connection.execute(f"attach {literal(str(target))} as release (storage_version '{STORAGE_VERSION}')")
         connection.begin()
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(f"create schema release.{schema}")
@@ -260,10 +305,45 @@ def _copied(build: Path, target: Path, last: Release | None) -> Iterator[duckdb.
         ).fetchall()
         for table, column, comment in comments:
             what = f'column release.{table}."{column}"' if column else f"table release.{table}"
-            connection.execute(f"comment on {what} is '{comment.replace(chr(39), chr(39) * 2)}'")
+            connection.execute(f"comment on {what} is {literal(comment)}")
         yield connection
         connection.commit()
     target.with_name(target.name + ".wal").unlink(missing_ok=True)
+
+
+def _as_of_macro(manifests: Sequence[dict[str, Any]]) -> str:
+    """The statements that make marts.as_of, a table macro over what is known of all releases."""
+    rows = ", ".join(
+        "("
+        + ", ".join(
+            literal(text)
+            for text in (
+                manifest["release_id"],
+                manifest["created_at"],
+                manifest["as_of"],
+                manifest.get("methodology_version", ""),
+                manifest.get("code_version", ""),
+            )
+        )
+        + ")"
+        for manifest in manifests
+    )
+    return f"""
+        create macro marts.as_of(day) as table (
+            select
+                known.release_id,
+                cast(known.created_at as timestamptz) at time zone 'UTC' as published_at,
+                cast(known.stands_at as timestamptz) at time zone 'UTC' as stands_at,
+                known.methodology_version,
+                known.code_version
+            from (values {rows})
+                as known (release_id, created_at, stands_at, methodology_version, code_version)
+            where cast(known.created_at as timestamptz) at time zone 'UTC' < cast(day as date) + 1
+            order by known.release_id desc
+            limit 1
+        );
+        comment on macro table marts.as_of is {literal(AS_OF_COMMENT)};
+    """
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> Sequence[str]:
@@ -277,16 +357,3 @@ def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> Sequence[st
             [list(PUBLISHED_SCHEMAS)],
         ).fetchall()
     ]
-
-
-def _point(pointer: Path, target: Path) -> None:
-    """Move the pointer in one step."""
-    aside = pointer.with_name(f".{pointer.name}.new")
-    aside.unlink(missing_ok=True)
-    aside.symlink_to(os.path.relpath(target, pointer.parent))
-    aside.replace(pointer)
-    sync(pointer.parent)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

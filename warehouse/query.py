@@ -7,19 +7,29 @@ network is switched off and the configuration locked, so no statement can switch
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
-from warehouse.errors import NoRelease
+from warehouse.errors import BadQuery, NoRelease
+from warehouse.publish import PUBLISHED_SCHEMAS, release_as_of
 from warehouse.settings import settings
 
+REFUSED: Final = re.compile(r"enable_(logging|profiling)", re.IGNORECASE)
+"""Table functions that name files. Locked out of the disk they write none, but leave the session broken."""
 
-def connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """A sandboxed read-only connection to the current release, or to ``database``.
 
-    Schemas: core, marts, ops. Raises NoRelease where nothing was published.
+def connect(database: Path | None = None, as_of: date | None = None) -> duckdb.DuckDBPyConnection:
+    """A sandboxed read-only connection to the current release, to that of a past day, or to ``database``.
+
+    Schemas: core, marts, ops; their tables and macros are found without the schema, too. ``as_of``: what had
+    been published by the end of that UTC day. Raises NoRelease where nothing was published.
     """
+    if as_of is not None:
+        database = release_as_of(settings().releases, as_of).path
     pointer = database or settings().market
     if not pointer.exists():
         raise NoRelease(f"{pointer} does not exist; `aimarket run` builds and publishes it")
@@ -29,7 +39,30 @@ def connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:
         connection.execute("set global timezone = 'UTC'")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
+    present = connection.execute(
+        "select schema_name from duckdb_schemas() where database_name = current_database() "
+        "and list_contains(?, schema_name) order by schema_name = 'marts' desc",
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+    connection.execute(f"set search_path = '{','.join(['main', *(schema for (schema,) in present)])}'")
     return connection
+
+
+def answers(connection: duckdb.DuckDBPyConnection, text: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Run the statements of ``text`` one by one; yield the result of each that has one, to be read at once.
+
+    Raises BadQuery for what fails or is not answered; the message names tables with a like name.
+    """
+    if REFUSED.search(text):
+        raise BadQuery("enable_logging and enable_profiling are not available here")
+    try:
+        for statement in connection.extract_statements(text):
+            result = connection.execute(statement)
+            if statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]:
+                yield result
+    except duckdb.Error as error:
+        near = nearest_tables(connection, str(error))
+        raise BadQuery(str(error) + (f"\nnearest tables: {', '.join(near)}" if near else "")) from error
 
 
 def nearest_tables(connection: duckdb.DuckDBPyConnection, error: str) -> list[str]:

@@ -9,7 +9,7 @@ from pipeline.assets.fetch import LONGEST_PATIENCE_SECONDS
 from pipeline.assets.transform import build_models, dbt_results_path, manifest_path
 from pipeline.dbt import grains, project_digest
 from warehouse.files import exclusive
-from warehouse.publish import publish
+from warehouse.publish import MACROS, publish
 from warehouse.report import draw_report
 from warehouse.settings import DBT_PROJECT, settings
 
@@ -25,7 +25,13 @@ def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     }
     with exclusive(here.build.with_suffix(".lock"), LONGEST_PATIENCE_SECONDS):
         published = publish(
-            here.build, dbt_results_path(), here.releases, here.market, versions, grains(manifest_path())
+            here.build,
+            dbt_results_path(),
+            here.releases,
+            here.market,
+            versions,
+            grains(manifest_path()),
+            MACROS.read_text(encoding="utf-8"),
         )
     context.log.info("published %s", published.release_id)
     row_count = sum(table["rows"] for table in published.manifest["tables"].values())

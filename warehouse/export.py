@@ -1,0 +1,160 @@
+"""What of a release may leave the machine, for every way out: Parquet, PostgreSQL.
+
+Each source has a class (`core.dim_sources.redistribution`): `full`, its rows may be passed on; `derived`,
+only figures worked out from them; `none`, nothing. So
+
+* a row that repeats what one source said (a table with a column source_id) leaves when its source is `full`;
+* a figure of ours about one source (COMPUTED) leaves unless its source is `none`;
+* figures over many sources leave, unless a source of class `none` was read, which cannot be taken out again;
+* what we keep ourselves (KEPT) leaves whole.
+
+An internal export holds everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import duckdb
+
+from warehouse.errors import ExportFailed
+from warehouse.publish import PUBLISHED_SCHEMAS, Release
+
+COMPUTED: Final = ("marts.gpu_prices_daily",)
+"""Tables with a source_id whose figures are worked out: medians over offers."""
+KEPT: Final = ("core.dim_", "ops.")
+"""How the names of tables begin that we keep ourselves: what things are, and how the warehouse fares."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """``comment``: description with unit."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A public table and the part of it that leaves: the rows for which ``where`` is true."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    where: str
+    rows: int
+    rows_withheld: int
+
+    @property
+    def query(self) -> str:
+        return f"select * from {self.name} where {self.where}"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export did."""
+
+    release_id: str
+    location: str
+    is_internal: bool
+    tables: int
+    rows: int
+    rows_withheld: int
+
+    @classmethod
+    def of(cls, release: Release, location: str, is_internal: bool, tables: Sequence[Table]) -> Exported:
+        rows, withheld = (sum(table.rows for table in tables), sum(table.rows_withheld for table in tables))
+        return cls(release.release_id, location, is_internal, len(tables), rows, withheld)
+
+
+def about(release: Release, is_internal: bool) -> dict[str, Any]:
+    """What an export says of itself."""
+    kept = ("release_id", "created_at", "as_of", "code_version", "methodology_version")
+    return {name: release.manifest.get(name) for name in kept} | {"is_internal": is_internal}
+
+
+@contextmanager
+def opened(release: Release) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a release for statements of ours: read-only there, but free to write other files."""
+    with duckdb.connect(str(release.path), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+
+
+def leaving(connection: duckdb.DuckDBPyConnection, is_internal: bool) -> list[Table]:
+    """The public tables of a release, each with what of it may leave."""
+    described = connection.execute(
+        """
+        select
+            tables.schema_name || '.' || tables.table_name as name,
+            coalesce(any_value(tables.comment), ''),
+            list(
+                [columns.column_name, columns.data_type, coalesce(columns.comment, '')]
+                order by columns.column_index
+            )
+        from duckdb_tables() as tables
+        inner join duckdb_columns() as columns on tables.table_oid = columns.table_oid
+        where list_contains(?, tables.schema_name)
+        group by name
+        order by name
+        """,
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+    names = {name for name, _, _ in described}
+    has_register = "core.dim_sources" in names
+    is_mixed = has_register and "ops.source_freshness" in names and _has_read_what_may_not_leave(connection)
+    tables = []
+    for name, comment, fields in described:
+        columns = tuple(Column(*field) for field in fields)
+        where = "true" if is_internal else _rule(name, columns, has_register, is_mixed)
+        counted = f"select count(*) filter (where {where}), count(*) from {name}"
+        ((rows, all_rows),) = connection.execute(counted).fetchall()
+        tables.append(Table(name, comment, columns, where, rows, all_rows - rows))
+    return tables
+
+
+def _rule(name: str, columns: tuple[Column, ...], has_register: bool, is_mixed: bool) -> str:
+    """The condition for a row to leave."""
+    if name.startswith(KEPT):
+        return "true"
+    if any(column.name == "source_id" for column in columns):
+        allowed = "redistribution <> 'none'" if name in COMPUTED else "redistribution = 'full'"
+        # Where no register says so, nothing is free.
+        return (
+            f"source_id in (select source_id from core.dim_sources where {allowed})"
+            if has_register
+            else "false"
+        )
+    return "false" if is_mixed else "true"
+
+
+def _has_read_what_may_not_leave(connection: duckdb.DuckDBPyConnection) -> bool:
+    return connection.execute(
+        "select count(*) > 0 from core.dim_sources inner join ops.source_freshness using (source_id) "
+        "where redistribution = 'none' and row_count > 0"
+    ).fetchall() == [(True,)]
+
+
+@contextmanager
+def failing_clearly(target: str, library: type[Exception]) -> Iterator[None]:
+    """Tell what goes wrong as ExportFailed, without the secrets that ``target`` may hold.
+
+    ``library``: the base of the errors of the one that writes.
+    """
+    try:
+        yield
+    except (OSError, duckdb.Error, library) as error:
+        raise ExportFailed(f"the export failed: {_without_password(str(error).strip(), target)}") from None
+
+
+def _without_password(message: str, target: str) -> str:
+    password = urlsplit(target).password
+    for secret in {password, unquote(password)} if password else ():
+        message = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", message)
+    return message
