@@ -47,10 +47,12 @@ steps as (
         token_steps.previous_seen_at,
         token_steps.previous_days,
         token_steps.next_until_at,
+        token_steps.next_price_at,
         token_steps.next_days,
         token_steps.gap_days,
         token_steps.rule_id,
         token_steps.is_way_in,
+        token_steps.is_way_out,
         token_steps.rejected_kind,
         token_steps.same_factor_count,
         token_steps.other_seller_count,
@@ -88,10 +90,12 @@ steps as (
         gpu_steps.previous_seen_at,
         cast(gpu_steps.step_date - gpu_steps.previous_since_date as double) as previous_days,
         cast(gpu_steps.next_until_date as timestamp) as next_until_at,
+        cast(gpu_steps.next_price_date as timestamp) as next_price_at,
         cast(gpu_steps.next_until_date - gpu_steps.step_date as double) as next_days,
         cast(gpu_steps.gap_days as double) as gap_days,
         gpu_steps.rule_id,
         gpu_steps.is_way_in,
+        gpu_steps.is_way_out,
         null as rejected_kind,
         gpu_steps.same_factor_count,
         null as other_seller_count,
@@ -129,9 +133,18 @@ final as (
         rules.step_class,
         steps.rule_id,
         steps.is_way_in,
-        -- On the way into an error the figure that follows is the wrong one.
-        case when steps.is_way_in then false else rules.is_previous_wrong end as is_previous_wrong,
-        case when steps.is_way_in then rules.is_previous_wrong else rules.is_next_wrong end as is_next_wrong,
+        steps.is_way_out,
+        -- On the way into an error the figure that follows is the wrong one, on the way out the one before.
+        case
+            when steps.is_way_in then false
+            when steps.is_way_out then true
+            else rules.is_previous_wrong
+        end as is_previous_wrong,
+        case
+            when steps.is_way_in then rules.is_previous_wrong
+            when steps.is_way_out then false
+            else rules.is_next_wrong
+        end as is_next_wrong,
         cast(steps.previous_usd as decimal(18, 9)) as previous_usd,
         cast(steps.next_usd as decimal(18, 9)) as next_usd,
         case
@@ -142,6 +155,7 @@ final as (
         steps.previous_seen_at,
         round(steps.previous_days, 3) as previous_days,
         steps.next_until_at,
+        steps.next_price_at,
         round(steps.next_days, 3) as next_days,
         round(steps.gap_days, 3) as gap_days,
         steps.rejected_kind,

@@ -12,6 +12,8 @@
 
 {%- set reopened = "date '" ~ rebuild_from('gpu_offers', 'step_date') ~ "' - " ~ open_days %}
 {%- set series = ['source_id', 'offer_key'] %}
+{#- Which of two figures is in the wrong unit shows when the new one lasts, or was there before. -#}
+{%- set is_settled = "(steps.next_stood_days >= 14 or coalesce(steps.amount_before = steps.amount, false))" %}
 {#- Events of a series that the judgement of its next one can ask for. -#}
 {%- set events_before = 6 %}
 
@@ -146,6 +148,7 @@ steps as (
         or coalesce(neighboured.segment = 'marketplace', false) as is_market_ask,
         {{ decimals_of('neighboured.lag_amount') }} as previous_decimals,
         {{ decimals_of('neighboured.amount') }} as next_decimals,
+        coalesce(neighboured.lead_date, {{ as_of_date() }}) - neighboured.event_date as next_stood_days,
         cast(neighboured.lag_amount as double) as previous_price,
         cast(neighboured.amount as double) as next_price
     from neighboured
@@ -171,6 +174,7 @@ ruled as (
     select
         steps.*,
         coalesce(counted.product_count, 0) as same_factor_count,
+        steps.is_other_amount and steps.step_kind in ('price', 'back') as is_step_of_price,
         case
             when steps.step_kind = 'seen' and steps.event_date = readings.first_read_date then 'first_reading'
             when steps.step_kind = 'seen' then 'first_seen'
@@ -187,10 +191,12 @@ ruled as (
                 not steps.is_market_ask
                 and counted.product_count >= 3
                 and (steps.ratio >= 8 or steps.ratio <= 0.125)
-                then 'same_factor'
+                then case when {{ is_settled }} then 'same_factor' else 'same_factor_off' end
             -- On a market a tenth is an ask like others; a hundredth is a slip.
-            when not steps.is_market_ask and {{ is_power_of_ten('steps.ratio', 10) }} then 'power_of_ten'
-            when {{ is_power_of_ten('steps.ratio', 100) }} then 'power_of_ten'
+            when
+                (not steps.is_market_ask and {{ is_power_of_ten('steps.ratio', 10) }})
+                or {{ is_power_of_ten('steps.ratio', 100) }}
+                then case when {{ is_settled }} then 'power_of_ten' else 'power_of_ten_off' end
             when
                 not steps.is_market_ask
                 and steps.amount_before = steps.amount
@@ -233,10 +239,19 @@ led as (
 
     select
         ruled.*,
-        lead(ruled.own_rule_id) over line as next_rule_id,
+        lead(ruled.own_rule_id) over prices as next_rule_id,
+        lag(ruled.own_rule_id) over prices as last_rule_id,
+        lead(ruled.step_date) over prices as next_price_date,
+        lag(ruled.step_date) over prices as last_price_date,
         lead(ruled.step_date) over line as next_step_date
     from ruled
-    window line as (partition by {{ columns_of('ruled', series) }} order by ruled.step_date)
+    window
+        line as (partition by {{ columns_of('ruled', series) }} order by ruled.step_date),
+        -- Going out of sight and coming back lies between the steps of a price and is none.
+        prices as (
+            partition by {{ columns_of('ruled', series) }}, ruled.is_step_of_price
+            order by ruled.step_date
+        )
 
 ),
 
@@ -259,7 +274,7 @@ final as (
             when led.step_kind != 'seen' then led.lag_usd
         end as previous_usd,
         case when led.step_kind != 'gone' then led.usd_per_gpu_hour end as next_usd,
-        led.is_other_amount and led.step_kind in ('price', 'back') as is_step_of_price,
+        led.is_step_of_price,
         case
             when led.step_kind = 'gone' then led.lag_date
             when led.step_kind != 'seen' and led.event_date - led.lag_start_date <= {{ look_back_days }}
@@ -276,9 +291,12 @@ final as (
         -- Beyond the days in which a step is open a later one no longer comes back to it.
         case when led.next_step_date - led.step_date <= {{ open_days }} then led.next_step_date end
             as next_until_date,
+        case when led.next_price_date - led.step_date <= {{ open_days }} then led.next_price_date end
+            as next_price_date,
         cast(led.same_factor_count as integer) as same_factor_count,
-        coalesce(next_rules.rule_id, led.own_rule_id) as rule_id,
+        coalesce(next_rules.rule_id, last_rules.rule_id, led.own_rule_id) as rule_id,
         next_rules.rule_id is not null as is_way_in,
+        next_rules.rule_id is null and last_rules.rule_id is not null as is_way_out,
         led.evidence,
         led.payload_ref
     from led
@@ -286,8 +304,14 @@ final as (
         on
             led.next_rule_id = next_rules.rule_id
             and next_rules.is_previous_wrong
+            and led.own_rule_id in ('price_changed', 'same_factor_off', 'power_of_ten_off')
+            and led.next_price_date - led.step_date <= {{ open_days }}
+    left join rules as last_rules
+        on
+            led.last_rule_id = last_rules.rule_id
+            and last_rules.is_next_wrong
             and led.own_rule_id = 'price_changed'
-            and led.next_step_date - led.step_date <= {{ open_days }}
+            and led.step_date - led.last_price_date <= {{ open_days }}
     {% if is_incremental() %}
     where led.step_date >= {{ reopened }}
     {% endif %}

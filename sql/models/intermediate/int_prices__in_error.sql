@@ -3,7 +3,7 @@ with
 steps as (
 
     select * from {{ ref('price_steps') }}
-    where is_previous_wrong or is_next_wrong
+    where (is_previous_wrong or is_next_wrong) and not is_way_in and not is_way_out
 
 ),
 
@@ -23,11 +23,10 @@ final as (
         end as wrong_from_at,
         case
             when steps.is_previous_wrong then steps.step_at
-            else coalesce(steps.next_until_at, timestamp '9999-12-31')
+            else coalesce(steps.next_price_at, timestamp '9999-12-31')
         end as wrong_until_at,
         case when steps.is_previous_wrong then steps.previous_usd else steps.next_usd end as wrong_usd
     from steps
-    where not steps.is_way_in
 
 )
 

@@ -10,6 +10,16 @@
         and steps.previous_number = 1
     )
 {%- endset %}
+{#- Which of two figures is in the wrong unit shows when the new one lasts, or was there before,
+    or when somebody else asks it. -#}
+{%- set is_settled -%}
+    (
+        steps.next_seen_at - steps.step_at >= interval '14' day
+        or coalesce(steps.before_previous_usd = steps.next_usd, false)
+        or steps.next_seller_count > 0
+        or steps.seller_says_next
+    )
+{%- endset %}
 {%- set seconds_of_day = 86400.0 %}
 {%- set series = ['source_id', 'series_key'] %}
 
@@ -93,13 +103,21 @@ ruled as (
                         when steps.previous_usd = 0 then 'free_ended'
                         else 'free_began'
                     end
-            when steps.same_previous_count >= 5 and steps.next_price_count >= 3 and steps.is_most_of_seller then 'placeholder'
-            when {{ is_huge }} and steps.same_factor_count >= 3 then 'same_factor'
+            when
+                {{ is_new_entry }}
+                and steps.same_previous_count >= 5
+                and steps.next_price_count >= 3
+                and steps.is_most_of_seller
+                then 'placeholder'
+            when {{ is_huge }} and steps.same_factor_count >= 3
+                then case when {{ is_settled }} then 'same_factor' else 'same_factor_off' end
             when {{ is_power_of_ten('steps.ratio', 10) }}
                 then
                     case
-                        when not steps.seller_says_previous and steps.previous_seller_count = 0 then 'power_of_ten'
                         when steps.seller_says_previous and not steps.seller_says_next then 'power_of_ten_off'
+                        when steps.previous_seller_count > 0 then 'price_changed'
+                        when {{ is_settled }} then 'power_of_ten'
+                        when not steps.seller_says_previous then 'power_of_ten_off'
                         else 'price_changed'
                     end
             when
@@ -181,32 +199,50 @@ ruled as (
 
 ),
 
--- A step into a price that the next step shows to be wrong, or set aside, is of that step's kind.
 led as (
 
     select
         ruled.*,
-        lead(ruled.own_rule_id) over line as next_rule_id,
+        lead(ruled.own_rule_id) over prices as next_rule_id,
+        lag(ruled.own_rule_id) over prices as last_rule_id,
+        lead(ruled.step_at) over prices as next_price_at,
         lead(ruled.step_at) over line as next_until_at
     from ruled
-    window line as (partition by {{ columns_of('ruled', series) }} order by ruled.step_at)
+    window
+        line as (partition by {{ columns_of('ruled', series) }} order by ruled.step_at),
+        -- Going out of sight and coming back lies between the steps of a price and is none.
+        prices as (
+            partition by {{ columns_of('ruled', series) }}, ruled.is_step_of_price
+            order by ruled.step_at
+        )
 
 ),
 
+-- A step into a price that the next step shows to be wrong, or set aside, is of that step's kind, and so is one
+-- out of a price that the step before shows to be wrong.
 final as (
 
     select
         led.*,
         date_diff('second', led.step_at, led.next_until_at) / {{ seconds_of_day }} as next_days,
-        coalesce(next_rules.rule_id, led.own_rule_id) as rule_id,
-        next_rules.rule_id is not null as is_way_in
+        coalesce(next_rules.rule_id, last_rules.rule_id, led.own_rule_id) as rule_id,
+        next_rules.rule_id is not null as is_way_in,
+        next_rules.rule_id is null and last_rules.rule_id is not null as is_way_out
     from led
+    left join rules as own_rules
+        on led.own_rule_id = own_rules.rule_id
     left join rules as next_rules
         on
             led.next_rule_id = next_rules.rule_id
             and (next_rules.is_previous_wrong or next_rules.rule_id = 'dated_promotion')
             and led.is_step_of_price
-            and led.own_rule_id in ('price_changed', 'free_ended', 'free_began')
+            and (own_rules.step_class = 'change' or own_rules.is_next_wrong)
+    left join rules as last_rules
+        on
+            led.last_rule_id = last_rules.rule_id
+            and last_rules.is_next_wrong
+            and led.is_step_of_price
+            and own_rules.step_class = 'change'
 
 )
 

@@ -129,6 +129,7 @@ dated as (
     select
         numbered.*,
         min(numbered.first_seen_at) over price as since_at,
+        max(numbered.last_seen_at) over price as until_at,
         arg_min(coalesce(numbered.lag_usd, -1), numbered.place) over price as usd_before
     from numbered
     window price as (partition by {{ columns_of('numbered', line) }}, numbered.price_number)
@@ -173,6 +174,7 @@ steps as (
         placed.lag_seen_at as previous_seen_at,
         case when placed.first_seen_at > placed.lag_missed_at then placed.lag_missed_at end as missed_at,
         cast(null as timestamp) as back_at,
+        placed.until_at as next_seen_at,
         placed.lag_effective_from as previous_effective_from,
         placed.lag_effective_to as previous_effective_to,
         placed.lag_context_tokens as previous_context_tokens,
@@ -203,6 +205,7 @@ steps as (
         placed.last_seen_at as previous_seen_at,
         placed.next_read_at as missed_at,
         placed.following_at as back_at,
+        null as next_seen_at,
         placed.effective_from as previous_effective_from,
         placed.effective_to as previous_effective_to,
         placed.context_tokens as previous_context_tokens,
@@ -616,6 +619,7 @@ final as (
         named.previous_seen_at,
         named.missed_at,
         named.back_at,
+        named.next_seen_at,
         named.rejected_kind,
         named.previous_effective_from,
         named.previous_effective_to,
