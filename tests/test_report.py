@@ -72,7 +72,7 @@ SCHEMA = """
     create table marts.token_price_changes (
         change_date date, host_id varchar, model_raw varchar, model_id varchar, component varchar,
         service_tier varchar, old_usd_per_mtok decimal(18, 6), new_usd_per_mtok decimal(18, 6), ratio double,
-        days_held integer, step_kind varchar
+        days_held integer
     );
     create table marts.leaderboard_scores_daily (
         score_date date, leaderboard varchar, board_version varchar, category varchar, metric varchar,
@@ -265,13 +265,11 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         "new_usd_per_mtok": "0.1",
         "ratio": 0.25,
         "days_held": 41,
-        "step_kind": "change",
     }
     smaller = {"component": "output", "old_usd_per_mtok": "0.8", "new_usd_per_mtok": "0.7", "ratio": 0.875}
-    repair = {"model_id": "small", "ratio": 0.001, "step_kind": "unit_repair"}
     old = {"model_id": "small", "ratio": 0.1, "change_date": "2025-06-01"}
     own = {"host_id": "openai", "model_id": "gpt-4", "old_usd_per_mtok": "60", "new_usd_per_mtok": "30"}
-    for changed in ({}, smaller, repair, old, {**own, "ratio": 0.5, "change_date": "2025-06-01"}):
+    for changed in ({}, smaller, old, {**own, "ratio": 0.5, "change_date": "2025-06-01"}):
         insert(connection, "marts.token_price_changes", {**step, **changed})
     insert(
         connection,

@@ -62,10 +62,12 @@ class Home:
         return found
 
     def digests(self) -> dict[str, str]:
-        """Digest of every mart of the current release."""
+        """Digest of every fact and mart of the current release."""
         manifest = json.loads(self.aimarket("releases", "--json"))[0]
         return {
-            name: table["digest"] for name, table in manifest["tables"].items() if name.startswith("marts.")
+            name: table["digest"]
+            for name, table in manifest["tables"].items()
+            if name.startswith(("core.", "marts."))
         }
 
 

@@ -17,3 +17,18 @@
 {% macro columns_of(relation, columns) -%}
     {{ relation }}.{{ columns | join(", " ~ relation ~ ".") }}
 {%- endmacro %}
+
+{#- Key of a series of token prices in its source. Defaults are left out: most are seller, model and component. -#}
+{% macro token_series_key(relation) -%}
+    concat_ws(
+        ' | ',
+        {{ relation }}.host_raw,
+        {{ relation }}.model_raw,
+        {{ relation }}.component,
+        case when {{ relation }}.unit != 'usd_per_mtok' then {{ relation }}.unit end,
+        case when {{ relation }}.service_tier != 'standard' then {{ relation }}.service_tier end,
+        case when {{ relation }}.min_context_tokens > 0 then 'from ' || {{ relation }}.min_context_tokens end,
+        nullif({{ relation }}.utc_window, ''),
+        nullif({{ relation }}.quantization, '')
+    )
+{%- endmacro %}

@@ -45,9 +45,11 @@
 {%- endmacro %}
 
 {#-
-    What a build stands on: its readings, the content of the seeds that name and rank things, and the exchange
-    rates of each day, a rate that comes late moving the prices from its day on. The rates are looked up and not
-    referred to: whatever is rebuilt by the day stands behind them already, through the offers.
+    What a build stands on: its readings, the content of the seeds that name and rank things, the exchange rates
+    of each day, a rate that comes late moving the prices from its day on, and the stretches of prices that turned
+    out to be wrong. Rates and stretches are looked up and not referred to: whatever is rebuilt by the day stands
+    behind the rates already, through the offers, and to the tables the stretches are made from they are still the
+    last build's and say nothing new.
 -#}
 {% macro build_state() -%}
     select contract, source_id, reading_scope, read_at, recorded_at
@@ -73,6 +75,17 @@
         timestamp '0001-01-01' as recorded_at
     from {{ rates }}
     group by rate_date
+    {%- endif %}
+    {%- set errors = adapter.get_relation(this.database, "intermediate", "int_prices__in_error") if execute and this %}
+    {%- if errors %}
+    union all
+    select
+        case market when 'token' then 'token_prices' else 'gpu_offers' end as contract,
+        source_id,
+        series_key as reading_scope,
+        wrong_from_at as read_at,
+        wrong_until_at as recorded_at
+    from {{ errors }}
     {%- endif %}
 {%- endmacro %}
 

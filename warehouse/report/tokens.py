@@ -68,7 +68,7 @@ _RECENT_STEPS: Final = f"""
         select *, coalesce({IS_OWN_HOST}, false) as is_own_host, max(change_date) over () as last_date
         from marts.token_price_changes
         join core.dim_models using (model_id)
-        where step_kind = 'change' and component in ('input', 'output') and service_tier = 'standard'
+        where component in ('input', 'output') and service_tier = 'standard'
             and old_usd_per_mtok > 0 and new_usd_per_mtok > 0
     )
     select *
@@ -146,8 +146,8 @@ def recent_steps(market: Market) -> Part:
     if not tables:
         return Section(*section, missing="This release holds no step of a token price."), []
     lead = (
-        "The largest steps of input and output prices, one per model and seller. Repairs of a unit or of an "
-        "entry, steps taken back within 45 days and a new model behind an old name do not count as steps."
+        "The largest steps of input and output prices, one per model and seller. Repairs of a catalogue, "
+        "steps taken back within two weeks and a new model behind an old name do not count as steps."
     )
     return Section(*section, lead, tables=tuple(tables)), []
 

@@ -188,6 +188,7 @@ final as (
     select
         daily.price_date,
         daily.source_id,
+        daily.reading_scope,
         daily.offer_key,
         daily.provider_id,
         daily.provider_raw,

@@ -40,7 +40,8 @@ readings as (
         reading_scope,
         read_at,
         recorded_at,
-        row_number() over (partition by source_id, reading_scope order by read_at) as reading_number
+        row_number() over (partition by source_id, reading_scope order by read_at) as reading_number,
+        lead(read_at) over (partition by source_id, reading_scope order by read_at) as next_read_at
     from {{ ref('int_readings__current') }}
     where contract = 'token_prices'
 
@@ -59,7 +60,8 @@ believed as (
     select
         prices.*,
         readings.reading_number as first_reading,
-        last_readings.reading_number as last_reading
+        last_readings.reading_number as last_reading,
+        last_readings.next_read_at
     from prices
     inner join readings
         on
@@ -117,6 +119,7 @@ spells as (
         bool_or(numbered.is_free) as is_free,
         min(numbered.observed_at) as first_seen_at,
         max(numbered.observed_until) as last_seen_at,
+        max(numbered.next_read_at) as next_read_at,
         min(numbered.effective_from) as effective_from,
         min(numbered.effective_to) as effective_to,
         arg_max(numbered.context_tokens, numbered.observed_at) as context_tokens,
@@ -147,6 +150,7 @@ final as (
         spells.is_free,
         spells.first_seen_at,
         spells.last_seen_at,
+        case when spells.next_read_at > spells.last_seen_at then spells.next_read_at end as next_read_at,
         spells.effective_from,
         spells.effective_to,
         spells.context_tokens,

@@ -12,12 +12,28 @@
 
 with
 
+errors as (
+
+    select * from {{ ref('int_prices__in_error') }}
+    where market = 'gpu'
+
+),
+
+-- What a later step proved wrong was never asked: the seller has no such offer on those days.
 offers as (
 
-    select * from {{ ref('fct_gpu_offer_prices_daily') }}
+    select told.*
+    from {{ ref('fct_gpu_offer_prices_daily') }} as told
+    left join errors
+        on
+            told.source_id = errors.source_id
+            and told.offer_key = errors.series_key
+            and told.price_date >= cast(errors.wrong_from_at as date)
+            and told.price_date < cast(errors.wrong_until_at as date)
     where
-        exclusion_reason is null
-        and price_date >= date '{{ first_day }}' - {{ days_to_settle if is_incremental() else 0 }}
+        told.exclusion_reason is null
+        and errors.series_key is null
+        and told.price_date >= date '{{ first_day }}' - {{ days_to_settle if is_incremental() else 0 }}
 
 ),
 

@@ -18,12 +18,35 @@
 
 with
 
-spells as (
+told as (
 
     select * from {{ ref('fct_token_price_spells') }}
     {% if is_incremental() %}
     where last_seen_at >= date '{{ first_day }}' - {{ var('carry_days_listed') }} - 1
     {% endif %}
+
+),
+
+errors as (
+
+    select * from {{ ref('int_prices__in_error') }}
+    where market = 'token'
+
+),
+
+-- What a later step proved wrong was never asked: those days have no price.
+spells as (
+
+    select told.*
+    from told
+    left join errors
+        on
+            told.source_id = errors.source_id
+            and {{ token_series_key('told') }} = errors.series_key
+            and told.usd_amount = errors.wrong_usd
+            and told.first_seen_at >= errors.wrong_from_at
+            and told.first_seen_at < errors.wrong_until_at
+    where errors.series_key is null
 
 ),
 
