@@ -11,6 +11,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.helpers import quick_settings
+from tests.models import Models
 from tests.replay import ReplayServer
 from warehouse.archive import Archive
 from warehouse.lake import Lake
@@ -62,3 +63,9 @@ def lake(tmp_path: Path) -> Lake:
     prepared = Lake(tmp_path / "lake")
     prepared.prepare()
     return prepared
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """The project's SQL. Tests that use it bear the mark xdist_group("models"): one process compiles it."""
+    return Models(tmp_path_factory.mktemp("models"))
