@@ -28,7 +28,8 @@ asked as (
         {{ median('cast(levels.p25_usd_per_gpu_hour as double)') }} as p25_usd_per_gpu_hour,
         {{ median('cast(levels.p75_usd_per_gpu_hour as double)') }} as p75_usd_per_gpu_hour,
         {{ median('levels.provider_count') }} as provider_count,
-        max(levels.price_date) as last_date
+        max(levels.price_date) as last_date,
+        least(max(levels.price_date) + {{ carry_days }}, {{ as_of_date() }}) as last_day_standing
     from levels
     group by 1, 2, 3, 4, 5
 
@@ -40,8 +41,7 @@ spread as (
     select
         asked.*,
         asked.rent_month as asked_month,
-        {{ months_between('asked.rent_month', "least(asked.last_date + " ~ carry_days ~ ", " ~ as_of_date() ~ ")") }}
-            as standing_month
+        {{ months_between('asked.rent_month', 'asked.last_day_standing') }} as standing_month
     from asked
 
 ),
@@ -66,14 +66,14 @@ standing as (
 forms as (
 
     select
-        names.gpu_id,
+        formless.gpu_id,
         min(gpus.gpu_id) as form_gpu_id
-    from gpus as names
+    from gpus as formless
     inner join gpus
         on
-            names.family = gpus.family
-            and coalesce(names.memory_gb, gpus.memory_gb) = gpus.memory_gb
-    where names.form_factor = 'unstated' and gpus.form_factor = 'sxm'
+            formless.family = gpus.family
+            and coalesce(formless.memory_gb, gpus.memory_gb) = gpus.memory_gb
+    where formless.form_factor = 'unstated' and gpus.form_factor = 'sxm'
     group by 1
     having count(*) = 1
 

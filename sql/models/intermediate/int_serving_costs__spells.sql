@@ -46,7 +46,7 @@ rented as (
     qualify
         row_number() over (
             partition by rents.stands_for_gpu_id, rents.rent_month
-            order by rents.is_form_unstated, rents.purchase_type desc, rents.gpu_id
+            order by rents.is_form_unstated, rents.commitment_months = 0, rents.gpu_id
         ) = 1
 
 ),

@@ -6,7 +6,7 @@
 {%- set reached_bandwidth_ratio = 0.8 %}
 {#- Tokens a generated one looks back on, on average: 1,000 of the prompt and half of 1,000 answered. -#}
 {%- set context_tokens = 1500 %}
-{#- Accelerators that share a model at most: two nodes hold the weights, a byte each, in 4/5 of their memory. -#}
+{#- Accelerators that share a model at most; they hold the weights, a byte each, in 4/5 of their memory. -#}
 {%- set sharing_gpus = 16 %}
 {#- Accelerator that stands in the row of a model whose throughput nobody knows. -#}
 {%- set reference_gpu = 'h100-sxm-80gb' %}
@@ -91,8 +91,8 @@ known as (
     select
         rates.*,
         case
-            when rates.precision in ('fp8', 'int8') then 1
-            when rates.precision in ('fp4', 'nvfp4') then 3
+            when rates.number_format in ('fp8', 'int8') then 1
+            when rates.number_format in ('fp4', 'nvfp4') then 3
             else 2
         end as precision_rank,
         coalesce(rates.decode_tokens_per_second, rates.measured_tokens_per_second) as rate
@@ -119,7 +119,7 @@ measured as (
             order by
                 known.precision_rank,
                 known.measured_date >= months.margin_month + interval 1 month,
-                known.rate desc,
+                1 / known.rate,
                 known.throughput_id
         ) = 1
 
@@ -173,14 +173,14 @@ scaled as (
                 + abs(ln(served.total_params_b / sizes.total_params_b))
                 + abs(ln(gpus.memory_bandwidth_gb_per_s / machines.memory_bandwidth_gb_per_s)),
                 known.precision_rank,
-                known.measured_date desc,
+                {{ as_of_date() }} - known.measured_date,
                 known.throughput_id
         ) = 1
 
 ),
 
--- What no machine exceeds: a sequence reads its own past, kept in eight bits, at the speed of the memory, and a
--- token takes two operations per active parameter.
+-- What no machine exceeds: a sequence reads its own past, kept in eight bits, at the speed of the memory, and
+-- a token takes two operations per active parameter.
 capped as (
 
     select

@@ -59,7 +59,7 @@ points as (
     select
         published.model_id,
         published.gpu_id,
-        lower(published.precision) as precision,
+        lower(published.precision) as number_format,
         published.source || coalesce(' on ' || cast(published.gpu_count as integer), '') as set_id,
         published.throughput_id,
         published.published_date as measured_date,
@@ -74,7 +74,7 @@ points as (
     select
         best.model_id,
         best.gpu_id,
-        lower(best.precision) as precision,
+        lower(best.precision) as number_format,
         best.source_id || ' ' || strftime(best.measured_month, '%Y-%m') as set_id,
         best.source_id || ' ' || best.measured_date as throughput_id,
         best.measured_date,
@@ -98,17 +98,24 @@ comparable as (
     where
         points.is_disaggregated
         or (points.input_tokens between 1000 and 8192 and points.output_tokens >= 500)
+    qualify
+        row_number() over (
+            partition by
+                points.model_id, points.gpu_id, points.number_format, points.set_id,
+                points.input_tokens / points.output_tokens
+            order by 1 / points.output_tokens_per_second, points.throughput_id
+        ) = 1
 
 ),
 
--- Two ratios of prompt to answer measured on the same machines say what each kind of token costs: the time per
--- generated token grows by the time of the prompt tokens it brings along.
+-- Two ratios of prompt to answer measured on the same machines say what each kind of token costs: the time of
+-- a generated token grows by that of the prompt tokens it brings along.
 paired as (
 
     select
         comparable.model_id,
         comparable.gpu_id,
-        comparable.precision,
+        comparable.number_format,
         comparable.set_id,
         string_agg(distinct comparable.throughput_id, ' ' order by comparable.throughput_id) as throughput_id,
         max(comparable.measured_date) as measured_date,
@@ -157,7 +164,7 @@ final as (
     select
         shapes.shape_id,
         rated.gpu_id,
-        rated.precision,
+        rated.number_format,
         rated.throughput_id,
         rated.measured_date,
         cast(rated.point_count as integer) as point_count,

@@ -40,12 +40,13 @@ full_use as (
         + coalesce(worked.input_mtok_per_hour, 0)
         + coalesce(worked.cached_mtok_per_hour, 0) as total_mtok_per_hour,
         (
-            case when worked.output_mtok_per_hour > 0
-                    then worked.output_mtok_per_hour * worked.output_usd_per_mtok else 0 end
-            + case when worked.input_mtok_per_hour > 0
-                    then worked.input_mtok_per_hour * worked.input_usd_per_mtok else 0 end
-            + case when worked.cached_mtok_per_hour > 0
-                    then worked.cached_mtok_per_hour * worked.cache_read_usd_per_mtok else 0 end
+            {% for kind, price in [('output', 'output'), ('input', 'input'), ('cached', 'cache_read')] %}
+            coalesce(
+                worked.{{ kind }}_mtok_per_hour * worked.{{ price }}_usd_per_mtok,
+                case when coalesce(worked.{{ kind }}_mtok_per_hour, 0) = 0 then 0 end
+            )
+            {%- if not loop.last %} +{% endif %}
+            {% endfor %}
         ) / worked.node_count as full_revenue_usd_per_node_hour
     from worked
 

@@ -7,7 +7,8 @@
     case
         when counted.model_count < {{ fewest_models }}
             then
-                counted.model_count || ' models with throughput and {{ fewest_hosts }} hosts; {{ fewest_models }} needed'
+                counted.model_count || ' models with throughput and {{ fewest_hosts }} hosts, '
+                || '{{ fewest_models }} needed'
     end
 {%- endset %}
 
@@ -30,25 +31,40 @@ monthly as (
 ),
 
 -- What a host earned at the end of the month, or when it was last seen in it.
+latest as (
+
+    select monthly.*
+    from monthly
+    qualify
+        row_number() over (
+            partition by
+                monthly.index_month, monthly.gpu_id, monthly.cost_basis, monthly.model_id, monthly.host_id,
+                monthly.utilisation_ratio
+            order by monthly.until_date desc
+        ) = 1
+
+),
+
 hosts as (
 
     select
-        monthly.index_month,
-        monthly.gpu_id,
-        monthly.cost_basis,
-        monthly.model_id,
-        monthly.host_id,
-        max(monthly.until_date) as until_date,
-        arg_max(monthly.throughput_tier, monthly.until_date) = 'measured' as is_measured,
-        arg_max(monthly.break_even_utilisation_ratio, monthly.until_date) as break_even_utilisation_ratio,
-        {% for name, column in [
-            ('low', 'low_gross_margin_ratio'), ('headline', 'gross_margin_ratio'), ('high', 'high_gross_margin_ratio')
-        ] %}
-        arg_max(monthly.{{ column }}, monthly.until_date)
-            filter (where monthly.utilisation_ratio = {{ utilisations[name] }}) as {{ name }}_margin
-        {%- if not loop.last %},{% endif %}
+        latest.index_month,
+        latest.gpu_id,
+        latest.cost_basis,
+        latest.model_id,
+        latest.host_id,
+        max(latest.until_date) as until_date,
+        bool_and(latest.throughput_tier = 'measured') as is_measured,
+        max(latest.break_even_utilisation_ratio) as break_even_utilisation_ratio,
+        {% for name, column in [('low', 'low_gross'), ('headline', 'gross'), ('high', 'high_gross')] %}
+        max(
+            case
+                when latest.utilisation_ratio = {{ utilisations[name] }} then latest.{{ column }}_margin_ratio
+            end
+        ) as {{ name }}_margin,
         {% endfor %}
-    from monthly
+        count(*) as scenario_count
+    from latest
     group by 1, 2, 3, 4, 5
 
 ),
@@ -92,7 +108,8 @@ counted as (
         count(*) filter (where models.host_count >= {{ fewest_hosts }}) as model_count,
         count(*) filter (where models.host_count >= {{ fewest_hosts }} and models.is_measured)
             as measured_model_count,
-        coalesce(sum(models.host_count) filter (where models.host_count >= {{ fewest_hosts }}), 0) as margin_count,
+        coalesce(sum(models.host_count) filter (where models.host_count >= {{ fewest_hosts }}), 0)
+            as margin_count,
         max(models.until_date) as until_date,
         avg(models.headline_margin) filter (where models.host_count >= {{ fewest_hosts }}) as mean_margin,
         {{ median('case when models.host_count >= ' ~ fewest_hosts ~ ' then models.headline_margin end') }}
@@ -126,12 +143,13 @@ final as (
         judged.gpu_id,
         judged.cost_basis,
         judged.throughput_scope,
-        {% for column in ['mean', 'low', 'high', 'median'] %}
-        case when judged.too_few is null then judged.{{ column }}_margin end
-            as {{ {'mean': '', 'low': 'low_', 'high': 'high_', 'median': 'median_'}[column] }}gross_margin_ratio,
+        {% for kind, prefix in [('mean', ''), ('low', 'low_'), ('high', 'high_'), ('median', 'median_')] %}
+        cast(case when judged.too_few is null then judged.{{ kind }}_margin end as decimal(18, 6))
+            as {{ prefix }}gross_margin_ratio,
         {% endfor %}
-        case when judged.too_few is null then judged.break_even_utilisation_ratio end
-            as break_even_utilisation_ratio,
+        cast(
+            case when judged.too_few is null then judged.break_even_utilisation_ratio end as decimal(18, 6)
+        ) as break_even_utilisation_ratio,
         cast({{ utilisations['headline'] }} as decimal(4, 2)) as utilisation_ratio,
         cast(judged.model_count as integer) as model_count,
         cast(judged.measured_model_count as integer) as measured_model_count,
@@ -143,7 +161,8 @@ final as (
                 when judged.scaled_ratio > 0.25
                     then
                         'throughput scaled for '
-                        || (judged.model_count - judged.measured_model_count) || ' of ' || judged.model_count || ' models'
+                        || (judged.model_count - judged.measured_model_count)
+                        || ' of ' || judged.model_count || ' models'
             end
         ) as status_reason,
         '{{ var("methodology_version") }}' as methodology_version

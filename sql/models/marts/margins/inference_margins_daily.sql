@@ -1,9 +1,10 @@
-{#- Share of the prompt read from a cache in the figures with a cache: 56 % in DeepSeek's fleet of 2025-02. -#}
+{#- Share of the prompt read from a cache in the figures with one: 56 % in DeepSeek's fleet of 2025-02. -#}
 {%- set cached_ratio = 0.5 %}
 {%- set reason -%}
     case
         when used.throughput_tier = 'none' then 'no throughput measured, and none of a like model to scale'
-        when used.throughput_tier = 'scaled' and used.is_inferred then 'throughput scaled, cost carried or provisional'
+        when used.throughput_tier = 'scaled' and used.is_inferred
+            then 'throughput scaled, cost carried or provisional'
         when used.throughput_tier = 'scaled' then 'throughput scaled'
         when used.is_inferred then 'cost carried or provisional'
     end
@@ -70,7 +71,8 @@ marked as (
         coalesce(
             listed.price_date = lag(listed.price_date) over line + 1
             and listed.input_usd_per_mtok = lag(listed.input_usd_per_mtok) over line
-            and listed.cache_read_usd_per_mtok is not distinct from lag(listed.cache_read_usd_per_mtok) over line
+            and listed.cache_read_usd_per_mtok
+            is not distinct from lag(listed.cache_read_usd_per_mtok) over line
             and listed.output_usd_per_mtok = lag(listed.output_usd_per_mtok) over line,
             false
         ) as goes_on
@@ -134,7 +136,7 @@ met as (
 
 ),
 
--- Per accelerator-hour of full use; with a cache, half of the prompt skips the prefill and pays the cache's price.
+-- Per accelerator-hour of full use; with a cache, half of the prompt skips the work at the cache's price.
 full_use as (
 
     select

@@ -45,9 +45,9 @@ assumptions as (
             'network_and_facility_ratio', 'electricity_usd_per_kwh', 'facility_power_ratio',
             'other_usd_per_gpu_hour', 'life_months', 'horizon_months', 'discount_ratio_per_year',
         ] %}
-        max(case when assumption = '{{ assumption }}' then value end) as {{ assumption }}
-        {%- if not loop.last %},{% endif %}
+        max(case when assumption = '{{ assumption }}' then value end) as {{ assumption }},
         {% endfor %}
+        count(*) as assumption_count
     from {{ ref('ownership_assumptions') }}
 
 ),
@@ -147,8 +147,8 @@ compared as (
         bought.server_usd_per_gpu * (1 + assumptions.network_and_facility_ratio) as capital,
         coalesce(owners.all_in_power_kw, gpus.tdp_w / 1000.0 * assumptions.facility_power_ratio) as power_kw,
         owners.all_in_power_kw is not null as is_power_published,
-        coalesce(owners.all_in_power_kw, gpus.tdp_w / 1000.0 * assumptions.facility_power_ratio)
-        * assumptions.electricity_usd_per_kwh + assumptions.other_usd_per_gpu_hour as running,
+        assumptions.electricity_usd_per_kwh,
+        assumptions.other_usd_per_gpu_hour,
         power(1 + assumptions.discount_ratio_per_year, 1.0 / 12) - 1 as discount,
         assumptions.life_months,
         assumptions.horizon_months,
@@ -177,26 +177,35 @@ compared as (
 
 ),
 
+powered as (
+
+    select
+        compared.*,
+        compared.power_kw * compared.electricity_usd_per_kwh + compared.other_usd_per_gpu_hour as running
+    from compared
+
+),
+
 -- A contract pays for every hour, used or not; a month without both sides has one row.
 played as (
 
     select
-        compared.*,
+        powered.*,
         scenarios.utilisation_ratio,
         scenarios.rent_decline_per_month_ratio as decline,
         scenarios.residual_ratio,
         scenarios.is_headline_otherwise
-        and (scenarios.is_headline_utilisation or compared.commitment_months > 0) as is_headline,
-        {{ hours }} * (compared.rent * scenarios.utilisation_ratio - compared.running) as first_earnings
-    from compared
+        and (scenarios.is_headline_utilisation or powered.commitment_months > 0) as is_headline,
+        {{ hours }} * (powered.rent * scenarios.utilisation_ratio - powered.running) as first_earnings
+    from powered
     inner join scenarios
         on
-            (compared.commitment_months = 0 or scenarios.utilisation_ratio = 1)
+            (powered.commitment_months = 0 or scenarios.utilisation_ratio = 1)
             and (
-                compared.suppression_reason is null
+                powered.suppression_reason is null
                 or (
                     scenarios.is_headline_otherwise
-                    and (scenarios.is_headline_utilisation or compared.commitment_months > 0)
+                    and (scenarios.is_headline_utilisation or powered.commitment_months > 0)
                 )
             )
 
@@ -221,28 +230,37 @@ flows as (
         played.capital,
         played.discount,
         steps.month_number,
-        {{ hours }} * (
-            played.rent * played.utilisation_ratio * power(1 - played.decline, steps.month_number) - played.running
-        ) as earnings
+        played.rent * played.utilisation_ratio * power(1 - played.decline, steps.month_number) as income,
+        played.running
     from played
     cross join steps
     where played.suppression_reason is null
 
 ),
 
-summed as (
+earnings as (
 
     select
         flows.*,
-        sum(flows.earnings) over so_far as earned,
-        sum(flows.earnings * power(1 + flows.discount, -flows.month_number)) over so_far as earned_discounted
+        {{ hours }} * (flows.income - flows.running) as earned
     from flows
+
+),
+
+summed as (
+
+    select
+        earnings.*,
+        sum(earnings.earned) over so_far as earned_so_far,
+        sum(earnings.earned * power(1 + earnings.discount, -earnings.month_number)) over so_far
+            as discounted_so_far
+    from earnings
     window
         so_far as (
             partition by
-                flows.rent_month, flows.gpu_id, flows.series_id, flows.utilisation_ratio, flows.decline,
-                flows.residual_ratio
-            order by flows.month_number
+                earnings.rent_month, earnings.gpu_id, earnings.series_id, earnings.utilisation_ratio,
+                earnings.decline, earnings.residual_ratio
+            order by earnings.month_number
             rows between unbounded preceding and current row
         )
 
@@ -257,12 +275,16 @@ paid as (
         summed.utilisation_ratio,
         summed.decline,
         summed.residual_ratio,
-        min(case when summed.earned >= summed.capital * (1 - summed.residual_ratio) then summed.month_number end)
-            as payback_months,
+        min(
+            case
+                when summed.earned_so_far >= summed.capital * (1 - summed.residual_ratio)
+                    then summed.month_number
+            end
+        ) as payback_months,
         min(
             case
                 when
-                    summed.earned_discounted
+                    summed.discounted_so_far
                     >= summed.capital
                     * (1 - summed.residual_ratio * power(1 + summed.discount, -summed.month_number))
                     then summed.month_number

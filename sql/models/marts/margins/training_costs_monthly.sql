@@ -95,8 +95,8 @@ prices as (
 
 ),
 
--- A run stays on its own accelerator, or on what is sold under its name without the form; each is a series, and
--- every month since the release has a row in every series that was ever priced.
+-- A run stays on its own accelerator, or on what is sold under its name without the form; each is a series,
+-- and every month since the release has a row in every series that was ever priced.
 spine as (
 
     select distinct
@@ -207,7 +207,8 @@ costs as (
         best.cost_series_id,
         best.usd_per_gpu_hour,
         best.gpu_hours * best.usd_per_gpu_hour as cost_usd,
-        best.gpu_hours * best.usd_per_gpu_hour * {{ utilisation['headline'] / utilisation['low'] }} as low_cost_usd,
+        best.gpu_hours * best.usd_per_gpu_hour * {{ utilisation['headline'] / utilisation['low'] }}
+            as low_cost_usd,
         best.gpu_hours * best.usd_per_gpu_hour * {{ utilisation['headline'] / utilisation['high'] }}
             as high_cost_usd,
         best.provider_count,
@@ -218,25 +219,30 @@ costs as (
 
 ),
 
+-- Where the cheapest accelerator changes, the series of the best goes on.
+lined as (
+
+    select
+        costs.*,
+        case when costs.hardware = 'own' then costs.gpu_id end as line_gpu_id,
+        cast(costs.cost_month + interval 1 month - interval 1 day as date) as month_end,
+        case when costs.cost_usd is null then 'no rent within 60 days' end as suppression_reason
+    from costs
+
+),
+
 -- The release is the base; where the series began later, its first month.
 based as (
 
     select
-        costs.*,
-        min(case when costs.cost_usd is not null then costs.cost_month end) over series as base_month,
-        first_value(costs.cost_usd) over (
-            partition by costs.run_id, costs.hardware, costs.cost_basis,
-                case when costs.hardware = 'own' then costs.gpu_id end
-            order by costs.cost_usd is null, costs.cost_month
-        ) as base_cost_usd,
-        case when costs.cost_usd is null then 'nobody has asked a rent within 60 days' end as suppression_reason,
-        cast(costs.cost_month + interval 1 month - interval 1 day as date) as month_end
-    from costs
-    window
-        series as (
-            partition by costs.run_id, costs.hardware, costs.cost_basis,
-                case when costs.hardware = 'own' then costs.gpu_id end
-        )
+        lined.*,
+        min(case when lined.cost_usd is not null then lined.cost_month end) over line as base_month,
+        first_value(lined.cost_usd) over (
+            partition by lined.run_id, lined.hardware, lined.cost_basis, lined.line_gpu_id
+            order by lined.cost_usd is null, lined.cost_month
+        ) as base_cost_usd
+    from lined
+    window line as (partition by lined.run_id, lined.hardware, lined.cost_basis, lined.line_gpu_id)
 
 ),
 
