@@ -20,6 +20,7 @@ asked as (
 
     select
         cast(date_trunc('month', levels.price_date) as date) as rent_month,
+        levels.series_id,
         levels.segment,
         levels.purchase_type,
         levels.commitment_months,
@@ -31,7 +32,7 @@ asked as (
         max(levels.price_date) as last_date,
         least(max(levels.price_date) + {{ carry_days }}, {{ as_of_date() }}) as last_day_standing
     from levels
-    group by 1, 2, 3, 4, 5
+    group by 1, 2, 3, 4, 5, 6
 
 ),
 
@@ -54,9 +55,7 @@ standing as (
     from spread
     qualify
         row_number() over (
-            partition by
-                spread.segment, spread.purchase_type, spread.commitment_months, spread.gpu_id,
-                spread.standing_month
+            partition by spread.series_id, spread.standing_month
             order by spread.asked_month desc
         ) = 1
 
@@ -89,8 +88,7 @@ final as (
         standing.gpu_id,
         coalesce(forms.form_gpu_id, standing.gpu_id) as stands_for_gpu_id,
         forms.form_gpu_id is not null as is_form_unstated,
-        standing.segment || '/' || standing.purchase_type || '/' || standing.commitment_months || '/'
-        || standing.gpu_id as series_id,
+        standing.series_id,
         standing.usd_per_gpu_hour,
         standing.p25_usd_per_gpu_hour,
         standing.p75_usd_per_gpu_hour,

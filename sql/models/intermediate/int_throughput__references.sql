@@ -60,7 +60,7 @@ points as (
         published.model_id,
         published.gpu_id,
         lower(published.precision) as number_format,
-        published.source || coalesce(' on ' || cast(published.gpu_count as integer), '') as set_id,
+        published.source || ' ' || published.published_date || ' ' || published.gpu_count as set_id,
         published.throughput_id,
         published.published_date as measured_date,
         published.is_disaggregated,

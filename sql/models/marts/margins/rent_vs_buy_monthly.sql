@@ -150,7 +150,7 @@ compared as (
         assumptions.electricity_usd_per_kwh,
         assumptions.other_usd_per_gpu_hour,
         power(1 + assumptions.discount_ratio_per_year, 1.0 / 12) - 1 as discount,
-        assumptions.life_months,
+        power(1 + assumptions.discount_ratio_per_year, -assumptions.life_months / 12.0) as discount_over_life,
         assumptions.horizon_months,
         case
             when rents.series_id is null and bought.gpu_id is null
@@ -181,7 +181,8 @@ powered as (
 
     select
         compared.*,
-        compared.power_kw * compared.electricity_usd_per_kwh + compared.other_usd_per_gpu_hour as running
+        compared.power_kw * compared.electricity_usd_per_kwh + compared.other_usd_per_gpu_hour as running,
+        compared.discount / (1 - compared.discount_over_life) / {{ hours }} as annuity
     from compared
 
 ),
@@ -196,7 +197,8 @@ played as (
         scenarios.residual_ratio,
         scenarios.is_headline_otherwise
         and (scenarios.is_headline_utilisation or powered.commitment_months > 0) as is_headline,
-        {{ hours }} * (powered.rent * scenarios.utilisation_ratio - powered.running) as first_earnings
+        {{ hours }} * (powered.rent * scenarios.utilisation_ratio - powered.running) as first_earnings,
+        powered.capital * (1 - scenarios.residual_ratio * powered.discount_over_life) * powered.annuity as due
     from powered
     inner join scenarios
         on
@@ -322,13 +324,10 @@ final as (
         paid.payback_months as falling_rent_payback_months,
         paid.discounted_payback_months,
         cast(
-            (
-                played.capital
-                * (1 - played.residual_ratio * power(1 + played.discount, -played.life_months))
-                * played.discount / (1 - power(1 + played.discount, -played.life_months)) / {{ hours }}
-                + played.running
-            ) / played.utilisation_ratio
-            as decimal(18, 6)
+            case
+                when played.suppression_reason is null
+                    then (played.due + played.running) / played.utilisation_ratio
+            end as decimal(18, 6)
         ) as break_even_rent_usd_per_gpu_hour,
         cast(played.provider_count as integer) as provider_count,
         cast(played.purchase_count as integer) as purchase_count,
