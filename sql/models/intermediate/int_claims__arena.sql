@@ -3,7 +3,7 @@
 {%- set snapshot_days = 60 %}
 {%- set claim_date = "date '2024-05-07'" %}
 {%- set columns = [
-    'claim_id', 'measured_value', 'measured_unit', 'input_count', 'first_date', 'last_date', 'is_held',
+    'claim_id', 'measured_value', 'measured_unit', 'input_count', 'first_date', 'last_date', 'is_open', 'is_held',
     'untestable_reason', 'answer',
 ] %}
 
@@ -142,6 +142,7 @@ g51 as (
         ranked.competitor_count + 1 as input_count,
         least(ranked.score_date, ranked.price_date) as first_date,
         greatest(ranked.score_date, ranked.price_date) as last_date,
+        false as is_open,
         ranked.cheaper_count < 3 and ranked.reference_usd >= 4 * ranked.deepseek_usd as is_held,
         cast(null as varchar) as untestable_reason,
         printf(
@@ -189,6 +190,7 @@ g52 as (
         7 as input_count,
         least(contenders.score_date, contenders.price_date) as first_date,
         greatest(contenders.score_date, contenders.price_date) as last_date,
+        false as is_open,
         least(contenders.sonnet_score, contenders.llama_score) > contenders.reference_score
         and greatest(contenders.mixtral_usd, contenders.llama_usd) < contenders.reference_usd as is_held,
         case
@@ -285,6 +287,7 @@ g53 as (
         first_open.model_count + 1 as input_count,
         least(first_open.score_date, server_rent.price_date) as first_date,
         greatest(first_open.score_date, server_rent.price_date) as last_date,
+        false as is_open,
         first_open.score_date between date '2024-04-01' and date '2024-07-31'
         and server_rent.usd_per_hour < 40 as is_held,
         case when server_rent.usd_per_hour is null then 'no rent of the H100 within a month of that day' end

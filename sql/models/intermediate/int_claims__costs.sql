@@ -1,5 +1,5 @@
 {%- set columns = [
-    'claim_id', 'measured_value', 'measured_unit', 'input_count', 'first_date', 'last_date', 'is_held',
+    'claim_id', 'measured_value', 'measured_unit', 'input_count', 'first_date', 'last_date', 'is_open', 'is_held',
     'untestable_reason', 'answer',
 ] %}
 
@@ -79,6 +79,7 @@ g54 as (
         lost.host_count as input_count,
         date '2024-05-01' as first_date,
         date '2024-05-31' as last_date,
+        false as is_open,
         lost.losing_count > 0 as is_held,
         cast(null as varchar) as untestable_reason,
         printf(
@@ -119,6 +120,7 @@ g55 as (
         spanned.month_count as input_count,
         spanned.first_month as first_date,
         spanned.last_month as last_date,
+        true as is_open,
         cast(null as boolean) as is_held,
         case when spanned.month_count < 2 then 'the index has one month' end as untestable_reason,
         printf(
@@ -169,6 +171,7 @@ g56 as (
         ends.cost_count as input_count,
         ends.first_month as first_date,
         ends.last_month as last_date,
+        true as is_open,
         ends.first_list between 0.75 * 7 and 1.25 * 7
         and least(ends.last_own, ends.last_best) <= 0.5 * ends.first_list as is_held,
         case

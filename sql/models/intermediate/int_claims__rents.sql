@@ -78,6 +78,7 @@ final as (
         measured.month_count as input_count,
         measured.first_month as first_date,
         measured.last_month as last_date,
+        false as is_open,
         measured.down_ratio >= 0.75 and measured.last_usd < measured.first_usd as is_held,
         case
             when measured.filled_month_count < {{ filled_ratio * months }}

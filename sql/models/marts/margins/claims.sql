@@ -25,6 +25,8 @@ judged as (
         answers.input_count,
         answers.first_date,
         answers.last_date,
+        -- What reaches to the present moves with it.
+        case when answers.is_open then {{ as_of_date() }} else answers.last_date end as settled_date,
         answers.is_held,
         answers.answer,
         case
@@ -59,7 +61,7 @@ final as (
         judged.first_date,
         judged.last_date,
         {{ as_of_date() }} as as_of_date,
-        {{ value_status('judged.last_date', 'judged.untestable_reason') }} as status,
+        {{ value_status('judged.settled_date', 'judged.untestable_reason') }} as status,
         judged.untestable_reason as status_reason,
         '{{ var("methodology_version") }}' as methodology_version
     from judged

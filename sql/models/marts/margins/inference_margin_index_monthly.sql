@@ -53,7 +53,6 @@ hosts as (
         latest.cost_basis,
         latest.model_id,
         latest.host_id,
-        max(latest.until_date) as until_date,
         bool_and(latest.throughput_tier = 'measured') as is_measured,
         max(latest.break_even_utilisation_ratio) as break_even_utilisation_ratio,
         {% for name, column in [('low', 'low_gross'), ('headline', 'gross'), ('high', 'high_gross')] %}
@@ -87,7 +86,6 @@ models as (
         hosts.model_id,
         count(*) as host_count,
         bool_or(hosts.is_measured) as is_measured,
-        max(hosts.until_date) as until_date,
         {{ median('hosts.low_margin') }} as low_margin,
         {{ median('hosts.headline_margin') }} as headline_margin,
         {{ median('hosts.high_margin') }} as high_margin,
@@ -110,7 +108,6 @@ counted as (
             as measured_model_count,
         coalesce(sum(models.host_count) filter (where models.host_count >= {{ fewest_hosts }}), 0)
             as margin_count,
-        max(models.until_date) as until_date,
         avg(models.headline_margin) filter (where models.host_count >= {{ fewest_hosts }}) as mean_margin,
         {{ median('case when models.host_count >= ' ~ fewest_hosts ~ ' then models.headline_margin end') }}
             as median_margin,
@@ -131,6 +128,7 @@ judged as (
     select
         counted.*,
         {{ too_few }} as too_few,
+        cast(counted.index_month + interval 1 month - interval 1 day as date) as month_end,
         1 - counted.measured_model_count / nullif(counted.model_count, 0) as scaled_ratio
     from counted
 
@@ -154,7 +152,7 @@ final as (
         cast(judged.model_count as integer) as model_count,
         cast(judged.measured_model_count as integer) as measured_model_count,
         cast(judged.margin_count as integer) as margin_count,
-        {{ value_status('judged.until_date', 'judged.too_few', 'judged.scaled_ratio') }} as status,
+        {{ value_status('judged.month_end', 'judged.too_few', 'judged.scaled_ratio') }} as status,
         coalesce(
             judged.too_few,
             case

@@ -164,7 +164,10 @@ used as (
         utilisations.utilisation_ratio,
         full_use.full_revenue * cast(utilisations.utilisation_ratio as double) as revenue,
         full_use.full_cached_revenue * cast(utilisations.utilisation_ratio as double) as cached_revenue,
-        full_use.output_mtok * cast(utilisations.utilisation_ratio as double) as sold_output_mtok
+        full_use.output_mtok * cast(utilisations.utilisation_ratio as double) as sold_output_mtok,
+        -- The rent of a month is not settled before its end.
+        cast(date_trunc('month', full_use.until_date) + interval 1 month - interval 1 day as date)
+            as settled_date
     from full_use
     inner join utilisations
         on full_use.throughput_tier != 'none' or utilisations.is_headline
@@ -208,7 +211,7 @@ final as (
         cast(used.provider_count as integer) as cost_provider_count,
         cast(used.point_count as integer) as throughput_point_count,
         {{ value_status(
-            'used.until_date',
+            'used.settled_date',
             "case when used.throughput_tier = 'none' then 'none' end",
             "cast(used.throughput_tier = 'scaled' or used.is_inferred as integer)"
         ) }} as status,
