@@ -36,36 +36,48 @@ _STATED_CASES: Final = """
     order by case_id, utilisation_ratio
 """
 _MODELS: Final = f"""
-    with standing as (
-        select *
+    with served as (
         from marts.inference_margins_daily
-        where gpu_id = 'h100-sxm-80gb' and throughput_tier = 'measured'
-        qualify max(until_date) over (partition by cost_basis) between margin_date and until_date
+        where gpu_id = 'h100-sxm-80gb' and throughput_tier != 'none'
+    ),
+
+    last_days as (
+        select cost_basis, until_date as last_day
+        from (
+            select cost_basis, model_id, host_id, max(until_date) as until_date
+            from served
+            group by all
+        )
+        group by 1, 2
+        qualify row_number() over (partition by cost_basis order by count(*) desc, until_date desc) = 1
     ),
 
     middling as (
         select
-            model_id, cost_basis, utilisation_ratio, count(*) as host_count, max(until_date) as margin_date,
-            median(gross_margin_ratio) as gross_margin_ratio, median(markup_ratio) as markup_ratio,
+            model_id, cost_basis, throughput_tier, utilisation_ratio, last_day as margin_date,
+            count(*) as hosts,
+            median(gross_margin_ratio) as gross_margin_ratio,
+            median(markup_ratio) as markup_ratio,
             median(break_even_utilisation_ratio) as break_even_utilisation_ratio
-        from standing
+        from served
+        inner join last_days using (cost_basis)
+        where last_day between margin_date and until_date
         group by all
         having count(*) >= 3
     )
 
     select
         model_id || '/' || cost_basis as case_id,
-        model_name || ', ' || host_count || ' hosts, '
+        model_name || ', ' || hosts || ' hosts, '
         || case cost_basis when 'rent' then 'rented' else 'owned' end || ' H100' as case_name,
-        cost_basis as price_basis, 'measured' as throughput_tier, margin_date, utilisation_ratio,
+        cost_basis as price_basis, throughput_tier, margin_date, utilisation_ratio,
         gross_margin_ratio, markup_ratio, break_even_utilisation_ratio
     from middling
     inner join core.dim_models using (model_id)
-    qualify
-        dense_rank() over (partition by cost_basis order by host_count desc, model_id) <= {MOST_MODELS}
+    qualify dense_rank() over (partition by cost_basis order by hosts desc, model_id) <= {MOST_MODELS}
     order by cost_basis desc, model_id, utilisation_ratio
 """
-"""The median host of each model on the last day known, on rented and on owned machines."""
+"""The median host of each model on the day on which most were last seen, on rented and on owned machines."""
 
 
 def margins(market: Market) -> Part:
@@ -104,7 +116,8 @@ def margins(market: Market) -> Part:
     )
     lead = (
         "What serving an open-weight model earns: token prices against the rent of the machines, or what "
-        "owning them costs, with measured throughput. Stated cases repeat their source's figures."
+        "owning them costs, with throughput that was measured or, where the table says so, scaled from a "
+        "like model. Stated cases repeat their source's figures."
     )
     for basis, how in (("rent", "rented"), ("owner", "owned")):
         half = [row for row in rows if row["price_basis"] == basis and row["utilisation_ratio"] == HALF]
