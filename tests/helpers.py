@@ -152,6 +152,8 @@ def faults(contract: Contract, rows: pl.DataFrame) -> list[str]:
                 found.append("no price")
             if row["purchase_type"] == "reserved" and row["commitment_months"] is None:
                 found.append("reserved without a term")
+        if contract.name == "throughput" and not any(row[name] for name in row if name.endswith("per_gpu")):
+            found.append("no rate of tokens")
         if contract.name == "token_prices" and (row["usd_amount"] == 0) != row["is_free"]:
             found.append(f"usd_amount {row['usd_amount']} with is_free {row['is_free']}")
         key = tuple(row[name] for name in ("reading_scope", "observed_at", *contract.key))

@@ -57,7 +57,13 @@ def fact(**changes: Any) -> dict[str, Any]:
 
 
 def measured(**changes: Any) -> dict[str, Any]:
-    return {"model_raw": "model", "gpu_raw": "H100", "gpu_count": 8, **changes}
+    known = {
+        "model_raw": "model",
+        "gpu_raw": "H100",
+        "gpu_count": 8,
+        "total_tokens_per_second_per_gpu": 900.5,
+    }
+    return {**known, **changes}
 
 
 def purchase(**changes: Any) -> dict[str, Any]:
@@ -201,6 +207,12 @@ def index_level(**changes: Any) -> dict[str, Any]:
         pytest.param(MODEL_FACTS, fact(release_date="2025"), "cannot be read as Date: 2025", id="year only"),
         pytest.param(MODEL_FACTS, fact(total_params_b=0), "must be above 0", id="model without parameters"),
         pytest.param(THROUGHPUT, measured(concurrency=0), "must be above 0", id="no request in flight"),
+        pytest.param(
+            THROUGHPUT,
+            measured(total_tokens_per_second_per_gpu=None, output_tokens_per_second_per_user=30.5),
+            "no rate of tokens",
+            id="speed of one user alone",
+        ),
         pytest.param(
             THROUGHPUT,
             measured(evaluated_date="2027-01-01"),

@@ -231,6 +231,15 @@ def test_sql_can_read_every_table_of_a_lake_nothing_was_loaded_into(lake: Lake, 
     assert found.fetchall() == []
 
 
+def test_a_lake_of_before_learns_the_columns_of_today(lake: Lake) -> None:
+    """The empty file used to keep the schema of the day it was first written."""
+    (empty,) = (lake.root / "throughput").glob("**/*.parquet")
+    columns = [name for name in SCHEMAS["throughput"] if name != "configuration_raw"]
+    pl.DataFrame(schema=SCHEMAS["throughput"]).select(columns).write_parquet(empty)
+    lake.prepare()
+    assert set(SCHEMAS["throughput"]) <= set(pl.read_parquet_schema(empty))
+
+
 def test_a_table_stays_readable_whatever_its_first_file_knows_nothing_of(lake: Lake) -> None:
     """A file whose text columns were all null used to be written without their type."""
     started_at = datetime(2026, 6, 1, 6, tzinfo=UTC)

@@ -79,10 +79,14 @@ SCHEMA = """
         model_raw varchar, model_id varchar, score double, score_unit varchar, is_open_weights boolean,
         is_withdrawn boolean
     );
+    create table marts.inference_margin_cases (
+        stated_date date, case_id varchar, case_name varchar, utilisation_ratio double,
+        gross_margin_ratio double, markup_ratio double, break_even_utilisation_ratio double
+    );
     create table marts.inference_margins_daily (
-        margin_date date, scenario_id varchar, scenario_name varchar, utilisation_ratio double,
-        gross_margin_ratio double, markup_ratio double, break_even_utilisation_ratio double,
-        price_basis varchar, throughput_tier varchar
+        margin_date date, until_date date, model_id varchar, host_id varchar, gpu_id varchar,
+        cost_basis varchar, utilisation_ratio double, throughput_tier varchar, gross_margin_ratio double,
+        markup_ratio double, break_even_utilisation_ratio double
     );
     create table ops.source_freshness (
         source_id varchar, publisher varchar, kind varchar, last_attempt_at timestamp, last_outcome varchar,
@@ -271,21 +275,40 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
     own = {"host_id": "openai", "model_id": "gpt-4", "old_usd_per_mtok": "60", "new_usd_per_mtok": "30"}
     for changed in ({}, smaller, old, {**own, "ratio": 0.5, "change_date": "2025-06-01"}):
         insert(connection, "marts.token_price_changes", {**step, **changed})
-    insert(
-        connection,
-        "marts.inference_margins_daily",
-        {
-            "margin_date": "2026-03-01",
-            "scenario_id": "H04",
-            "scenario_name": "A stated fleet day",
-            "utilisation_ratio": 1,
-            "gross_margin_ratio": 0.8,
-            "markup_ratio": 4,
-            "break_even_utilisation_ratio": 0.2,
-            "price_basis": "stated",
-            "throughput_tier": "measured",
-        },
-    )
+    stated = {
+        "stated_date": "2026-03-01",
+        "case_id": "H04",
+        "case_name": "A stated fleet day",
+        "utilisation_ratio": 1,
+        "gross_margin_ratio": 0.8,
+        "markup_ratio": 4,
+        "break_even_utilisation_ratio": 0.2,
+    }
+    insert(connection, "marts.inference_margin_cases", stated)
+    served = {
+        "margin_date": "2026-02-01",
+        "until_date": "2026-03-01",
+        "model_id": "small",
+        "gpu_id": "h100-sxm-80gb",
+        "cost_basis": "rent",
+        "utilisation_ratio": 0.5,
+        "throughput_tier": "measured",
+        "markup_ratio": 1,
+        "break_even_utilisation_ratio": 0.25,
+    }
+    for host_id, margin in (("one", -0.5), ("two", 0.5), ("three", 0.6)):
+        insert(
+            connection,
+            "marts.inference_margins_daily",
+            {**served, "host_id": host_id, "gross_margin_ratio": margin},
+        )
+    past = {
+        "margin_date": "2026-01-01",
+        "until_date": "2026-01-31",
+        "host_id": "one",
+        "gross_margin_ratio": 0.9,
+    }
+    insert(connection, "marts.inference_margins_daily", {**served, **past})
     source = {
         "publisher": "Publisher",
         "kind": "live",
@@ -492,7 +515,14 @@ def test_recent_steps_are_real_ones_and_one_per_model_and_seller(site: dict[str,
 def test_a_margin_is_shown_with_its_markup_and_break_even(site: dict[str, str]) -> None:
     page = site["margins.html"]
     row = next(row for row in cells(page) if row[0] == "A stated fleet day")
-    assert row[1:] == ["stated", "measured", "1 Mar 2026", "80 %", "400 % at 100 %", "20 %"]
+    assert row[1:] == ["stated prices", "measured", "1 Mar 2026", "–", "80 %", "400 % at 100 %", "20 %"]
+
+
+def test_a_model_earns_what_its_median_host_earned_last(site: dict[str, str]) -> None:
+    page = site["margins.html"]
+    (row,) = (row for row in cells(page) if row[0].endswith("3 hosts, rented H100"))
+    assert row[1:] == ["rented machines", "measured", "1 Mar 2026", "50 %", "–", "100 % at 50 %", "25 %"]
+    assert "run from 50 % to 50 %, 1 of 1 above zero" in Page(page).words
 
 
 def test_every_source_has_its_state_and_age(site: dict[str, str]) -> None:

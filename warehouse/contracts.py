@@ -304,23 +304,45 @@ THROUGHPUT: Final = Contract(
         "gpu_count",
         "precision",
         "engine",
+        "configuration_raw",
         "concurrency",
         "input_tokens",
         "output_tokens",
         "evaluated_date",
     ),
-    rules=(NOT_OF_THE_FUTURE,),
+    rules=(
+        NOT_OF_THE_FUTURE,
+        Rule(
+            "no rate of tokens",
+            pl.all_horizontal(
+                pl.col(f"{kind}_tokens_per_second_per_gpu").is_null() for kind in ("input", "output", "total")
+            ),
+        ),
+    ),
     columns=(
         Column("model_raw", pl.String, "Model, in the source's words.", required=True),
         Column("gpu_raw", pl.String, "Accelerator, in the source's words.", required=True),
         Column("gpu_count", pl.Float64, "Accelerators in the measured unit.", True, above=0),
         Column("precision", pl.String, "Weight and arithmetic format."),
         Column("engine", pl.String, "Serving software."),
+        Column(
+            "configuration_raw",
+            pl.String,
+            "Layout of the engine (parallelism, split of prompts and answers, speculation), "
+            "as far as the source tells configurations apart.",
+        ),
         Column("concurrency", pl.Int32, "Requests in flight.", above=0),
         Column("input_tokens", pl.Int32, "Prompt length of the test.", above=0),
         Column("output_tokens", pl.Int32, "Answer length of the test.", above=0),
         Column("output_tokens_per_second_per_gpu", pl.Float64, "Generated tokens.", above=0),
         Column("input_tokens_per_second_per_gpu", pl.Float64, "Prompt tokens.", above=0),
+        Column("total_tokens_per_second_per_gpu", pl.Float64, "Prompt and generated tokens.", above=0),
+        Column(
+            "output_tokens_per_second_per_user",
+            pl.Float64,
+            "Interactivity: generated tokens one request sees per second, median.",
+            above=0,
+        ),
         Column("evaluated_date", pl.Date, "Day of the measurement."),
     ),
 )

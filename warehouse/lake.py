@@ -78,7 +78,10 @@ class Lake:
         self.root = root
 
     def prepare(self) -> None:
-        """Give every table an empty file that states its schema, so that SQL can always read it."""
+        """Give every table an empty file that states its schema, so that SQL can always read it.
+
+        It is written anew when the schema has changed: the files of before lack the new columns.
+        """
         for table, schema in SCHEMAS.items():
             path = self._path(table, "none", date(1970, 1, 1), "schema")
             if not path.exists() or pl.read_parquet_schema(path) != schema:

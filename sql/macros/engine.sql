@@ -9,6 +9,24 @@
     cast(unnest(generate_series({{ first_date }}, {{ last_date }}, interval 1 day)) as date)
 {%- endmacro %}
 
+{#- One row per month, its first day, from the month of the first date to that of the last. -#}
+{% macro months_between(first_date, last_date) -%}
+    {{ return(adapter.dispatch("months_between", "aimarket")(first_date, last_date)) }}
+{%- endmacro %}
+
+{% macro default__months_between(first_date, last_date) -%}
+    cast(unnest(generate_series(date_trunc('month', {{ first_date }}), {{ last_date }}, interval 1 month)) as date)
+{%- endmacro %}
+
+{#- One row per whole number from 1 to the last. -#}
+{% macro numbers_to(last) -%}
+    {{ return(adapter.dispatch("numbers_to", "aimarket")(last)) }}
+{%- endmacro %}
+
+{% macro default__numbers_to(last) -%}
+    cast(unnest(generate_series(1, cast({{ last }} as integer))) as integer)
+{%- endmacro %}
+
 {#- The value a share of the rows lies below, interpolated. -#}
 {% macro quantile(column, share) -%}
     {{ return(adapter.dispatch("quantile", "aimarket")(column, share)) }}

@@ -3,14 +3,14 @@ with
 
 expectations as (
 
-    select * from {{ ref('margin_expectations') }}
+    select * from {{ ref('margin_case_expectations') }}
 
 ),
 
 margins as (
 
-    select * from {{ ref('inference_margins_daily') }}
-    where price_basis = 'stated' and utilisation_ratio = 1
+    select * from {{ ref('inference_margin_cases') }}
+    where utilisation_ratio = 1
 
 ),
 
@@ -23,7 +23,7 @@ measured as (
         'cached_input_ratio',
     ] %}
     select
-        scenario_id,
+        case_id,
         '{{ column }}' as column_name,
         cast({{ column }} as double) as measured
     from margins
@@ -33,13 +33,13 @@ measured as (
 )
 
 select
-    expectations.case_id,
+    expectations.expectation_id,
     expectations.expected,
     measured.measured
 from expectations
 left join measured
     on
-        expectations.scenario_id = measured.scenario_id
+        expectations.case_id = measured.case_id
         and expectations.column_name = measured.column_name
 where
     measured.measured is null

@@ -11,8 +11,8 @@ from warehouse.report.content import Figure, Part, Section, Table
 from warehouse.report.market import Market, Row
 
 _COLUMNS: Final = (
-    "scenario_id",
-    "scenario_name",
+    "case_id",
+    "case_name",
     "price_basis",
     "throughput_tier",
     "margin_date",
@@ -23,37 +23,91 @@ _COLUMNS: Final = (
 )
 HALF: Final = 0.5
 """Utilisation at which margins are summed up."""
+MOST_MODELS: Final = 12
+"""Models drawn on each basis of cost: those with the most hosts."""
+
+_STATED_CASES: Final = """
+    select
+        case_id, case_name, 'stated' as price_basis, 'measured' as throughput_tier,
+        stated_date as margin_date, utilisation_ratio, gross_margin_ratio, markup_ratio,
+        break_even_utilisation_ratio
+    from marts.inference_margin_cases
+    where gross_margin_ratio is not null
+    order by case_id, utilisation_ratio
+"""
+_MODELS: Final = f"""
+    with served as (
+        from marts.inference_margins_daily
+        where gpu_id = 'h100-sxm-80gb' and throughput_tier != 'none'
+    ),
+
+    last_days as (
+        select cost_basis, until_date as last_day
+        from (
+            select cost_basis, model_id, host_id, max(until_date) as until_date
+            from served
+            group by all
+        )
+        group by 1, 2
+        qualify row_number() over (partition by cost_basis order by count(*) desc, until_date desc) = 1
+    ),
+
+    middling as (
+        select
+            model_id, cost_basis, throughput_tier, utilisation_ratio, last_day as margin_date,
+            count(*) as hosts,
+            median(gross_margin_ratio) as gross_margin_ratio,
+            median(markup_ratio) as markup_ratio,
+            median(break_even_utilisation_ratio) as break_even_utilisation_ratio
+        from served
+        inner join last_days using (cost_basis)
+        where last_day between margin_date and until_date
+        group by all
+        having count(*) >= 3
+    )
+
+    select
+        model_id || '/' || cost_basis as case_id,
+        model_name || ', ' || hosts || ' hosts, '
+        || case cost_basis when 'rent' then 'rented' else 'owned' end || ' H100' as case_name,
+        cost_basis as price_basis, throughput_tier, margin_date, utilisation_ratio,
+        gross_margin_ratio, markup_ratio, break_even_utilisation_ratio
+    from middling
+    inner join core.dim_models using (model_id)
+    qualify dense_rank() over (partition by cost_basis order by hosts desc, model_id) <= {MOST_MODELS}
+    order by cost_basis desc, model_id, utilisation_ratio
+"""
+"""The median host of each model on the day on which most were last seen, on rented and on owned machines."""
 
 
 def margins(market: Market) -> Part:
-    """Gross margin of serving tokens: stated cases beside today's market."""
+    """Gross margin of serving tokens: stated cases beside the models of the market."""
     section = ("margins", "Inference margins: stated cases against the market")
-    rows = (
-        market.rows(
-            "select * from marts.inference_margins_daily "
-            "where gross_margin_ratio is not null "
-            "qualify margin_date = max(margin_date) over (partition by scenario_id) "
-            "order by price_basis desc, scenario_id, utilisation_ratio"
+    rows = [
+        row
+        for table, query in (
+            ("marts.inference_margin_cases", _STATED_CASES),
+            ("marts.inference_margins_daily", _MODELS),
         )
-        if market.has("marts.inference_margins_daily")
-        else []
-    )
+        if market.has(table)
+        for row in market.rows(query)
+    ]
     if not rows:
         return Section(*section, missing="This release holds no inference margin."), []
     spans: dict[str, list[Row]] = {}
     for row in rows:
-        spans.setdefault(row["scenario_id"], []).append(row)
+        spans.setdefault(row["case_id"], []).append(row)
     bases = list(dict.fromkeys(row["price_basis"] for row in rows))
     shares = sorted({float(row["utilisation_ratio"]) for row in rows})
     figure = Figure(
         "chart-margins",
         "Gross margin of serving tokens at different utilisation of the machines",
         " ".join(
-            f"{cases[0]['scenario_name']}: {margin_words(cases[0])}, {margin_words(cases[-1])}."
+            f"{cases[0]['case_name']}: {margin_words(cases[0])}, {margin_words(cases[-1])}."
             for cases in spans.values()
         ),
         margin_chart(spans, bases),
-        legend(f"{basis} prices" for basis in bases),
+        legend(basis_words(basis) for basis in bases),
         _margin_table(spans, shares),
         csv_of(_COLUMNS, ([row[column] for column in _COLUMNS] for row in rows)),
         f"Dots from left to right: utilisation of {', '.join(map(say.percent, shares))}. A triangle at the "
@@ -61,19 +115,20 @@ def margins(market: Market) -> Part:
         "table, is profit over cost.",
     )
     lead = (
-        "What serving an open-weight model earns: token prices against the rent of the machines, with "
-        "published throughput. Stated cases repeat their source's figures at full utilisation."
+        "What serving an open-weight model earns: token prices against the rent of the machines, or what "
+        "owning them costs, with throughput that was measured or, where the table says so, scaled from a "
+        "like model. Stated cases repeat their source's figures."
     )
-    market_rows = [row for row in rows if row["price_basis"] == "market" and row["utilisation_ratio"] == HALF]
-    if market_rows:
-        known_days = [row["margin_date"] for row in market_rows]
-        margins = sorted(float(row["gross_margin_ratio"]) for row in market_rows)
-        lead += (
-            " Market cases stand on the last day that had both prices, "
-            f"{say.day(min(known_days))} to {say.day(max(known_days))}: at {say.percent(HALF)} utilisation "
-            f"they run from {say.percent(margins[0])} to {say.percent(margins[-1])}, "
-            f"{sum(m > 0 for m in margins)} of {len(margins)} above zero."
-        )
+    for basis, how in (("rent", "rented"), ("owner", "owned")):
+        half = [row for row in rows if row["price_basis"] == basis and row["utilisation_ratio"] == HALF]
+        if half:
+            earned = sorted(float(row["gross_margin_ratio"]) for row in half)
+            lead += (
+                f" On {how} machines, on {say.day(half[0]['margin_date'])} and at {say.percent(HALF)} "
+                f"utilisation, the median hosts of these models run from {say.percent(earned[0])} to "
+                f"{say.percent(earned[-1])}, {sum(margin > 0 for margin in earned)} of {len(earned)} above "
+                "zero."
+            )
     return Section(*section, lead, figures=(figure,)), []
 
 
@@ -85,8 +140,8 @@ def _margin_table(spans: Mapping[str, Sequence[Row]], shares: Sequence[float]) -
         full = cases[-1]
         rows.append(
             (
-                full["scenario_name"],
-                full["price_basis"],
+                full["case_name"],
+                basis_words(full["price_basis"]),
                 full["throughput_tier"] or "–",
                 say.day(full["margin_date"]),
                 *(margins.get(share, "–") for share in shares),
@@ -102,6 +157,10 @@ def _margin_table(spans: Mapping[str, Sequence[Row]], shares: Sequence[float]) -
     )
 
 
+def basis_words(basis: str) -> str:
+    return {"rent": "rented machines", "owner": "owned machines"}.get(basis, f"{basis} prices")
+
+
 def margin_words(row: Row) -> str:
     return f"{say.percent(row['gross_margin_ratio'])} at {say.percent(row['utilisation_ratio'])} utilisation"
 
@@ -111,15 +170,15 @@ def margin_chart(spans: Mapping[str, Sequence[Row]], bases: Sequence[str]) -> di
 
     dots = [
         {
-            "case": scenario_id,
+            "case": case_id,
             "prices": row["price_basis"],
             "margin": max(-1.0, float(row["gross_margin_ratio"])),
             "below": float(row["gross_margin_ratio"]) < -1,
             "at": margin_words(row),
-            "name": row["scenario_name"],
+            "name": row["case_name"],
             "day": say.day(row["margin_date"]),
         }
-        for scenario_id, rows in spans.items()
+        for case_id, rows in spans.items()
         for row in rows
     ]
     names = {dot["case"]: {**dot, "margin": -1} for dot in dots}

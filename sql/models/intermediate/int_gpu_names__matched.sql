@@ -12,6 +12,12 @@ purchases as (
 
 ),
 
+throughput as (
+
+    select * from {{ ref('stg_throughput') }}
+
+),
+
 rules as (
 
     select * from {{ ref('gpu_rules') }}
@@ -46,6 +52,20 @@ names as (
         min(purchases.observed_at) as first_observed_at,
         max(purchases.observed_until) as last_observed_at
     from purchases
+    group by 1, 2, 3, 4, 5, 6, 7
+    union all
+    select
+        'throughput' as contract,
+        throughput.source_id,
+        throughput.gpu_raw,
+        '' as interconnect_raw,
+        '' as instance_type,
+        throughput.source_id as provider_raw,
+        0 as gpu_memory_gb,
+        count(*) as row_count,
+        min(throughput.observed_at) as first_observed_at,
+        max(throughput.observed_until) as last_observed_at
+    from throughput
     group by 1, 2, 3, 4, 5, 6, 7
 
 ),

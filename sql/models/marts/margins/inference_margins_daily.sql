@@ -1,8 +1,40 @@
+{#- Share of the prompt read from a cache in the figures with one: 56 % in DeepSeek's fleet of 2025-02. -#}
+{%- set cached_ratio = 0.5 %}
+{%- set reason -%}
+    case
+        when used.throughput_tier = 'none' then 'no throughput measured, and none of a like model to scale'
+        when used.throughput_tier = 'scaled' and used.is_inferred
+            then 'throughput scaled, cost carried or provisional'
+        when used.throughput_tier = 'scaled' then 'throughput scaled'
+        when used.is_inferred then 'cost carried or provisional'
+    end
+{%- endset %}
+
 with
 
-scenarios as (
+prices as (
 
-    select * from {{ ref('margin_scenarios') }}
+    select * from {{ ref('token_prices_daily') }}
+    where is_primary
+
+),
+
+models as (
+
+    select * from {{ ref('models') }}
+    where is_open_weights
+
+),
+
+providers as (
+
+    select * from {{ ref('providers') }}
+
+),
+
+serving as (
+
+    select * from {{ ref('int_serving_costs__spells') }}
 
 ),
 
@@ -12,187 +44,116 @@ utilisations as (
 
 ),
 
-throughputs as (
-
-    select * from {{ ref('throughput_references') }}
-
-),
-
-prices as (
-
-    select * from {{ ref('token_prices_daily') }}
-    where is_primary
-
-),
-
-levels as (
-
-    select * from {{ ref('gpu_rental_levels_daily') }}
-    where segment = 'neocloud' and purchase_type = 'on_demand' and commitment_months = 0 and is_supported
-
-),
-
-scenario_models as (
+-- Aggregators pass tokens on; they run no machines.
+listed as (
 
     select
-        scenarios.scenario_id,
-        scenarios.price_host_id,
-        unnest(string_split(scenarios.model_ids, ' ')) as model_id
-    from scenarios
-    where scenarios.price_basis = 'market'
-
-),
-
--- The price of the one host, or the median over the hosts that have one.
-market_prices as (
-
-    select
-        scenario_models.scenario_id,
         prices.price_date,
-        {{ median('cast(prices.input_usd_per_mtok as double)') }} as input_usd_per_mtok,
-        {{ median('cast(prices.output_usd_per_mtok as double)') }} as output_usd_per_mtok,
-        count(distinct prices.host_id) as host_count,
-        max(prices.status) as status
-    from scenario_models
-    inner join prices
-        on
-            scenario_models.model_id = prices.model_id
-            and coalesce(scenario_models.price_host_id, prices.host_id) = prices.host_id
-    group by scenario_models.scenario_id, scenario_models.price_host_id, prices.price_date
-    having scenario_models.price_host_id is not null or count(distinct prices.host_id) >= 3
+        prices.host_id,
+        prices.model_id,
+        prices.host_id = prices.lab_id as is_first_party,
+        prices.input_usd_per_mtok,
+        prices.cache_read_usd_per_mtok,
+        prices.output_usd_per_mtok
+    from prices
+    inner join models
+        on prices.model_id = models.model_id
+    inner join providers
+        on prices.host_id = providers.provider_id
+    where providers.token_segment is distinct from 'aggregator'
 
 ),
 
--- What the scenario's accelerator rents for; where nobody states its form, what that name rents for.
-market_costs as (
+marked as (
 
     select
-        scenarios.scenario_id,
-        levels.price_date,
-        levels.gpu_id as cost_gpu_id,
-        cast(levels.smoothed_usd_per_gpu_hour as double) as usd_per_gpu_hour,
-        levels.status
-    from scenarios
-    inner join levels
-        on levels.gpu_id in (scenarios.gpu_id, scenarios.fallback_gpu_id)
-    where scenarios.price_basis = 'market'
-    qualify
-        row_number() over (
-            partition by scenarios.scenario_id, levels.price_date
-            order by levels.gpu_id != scenarios.gpu_id
-        ) = 1
-
-),
-
--- What works in an hour of full use, and how many nodes it takes.
-stated as (
-
-    select
-        scenarios.scenario_id,
-        scenarios.scenario_name,
-        scenarios.price_basis,
-        scenarios.throughput_tier,
-        scenarios.throughput_id,
-        scenarios.stated_date as margin_date,
-        scenarios.gpu_id as cost_gpu_id,
-        cast(null as integer) as host_count,
-        scenarios.gpu_count,
-        scenarios.node_count,
+        listed.*,
         coalesce(
-            {{ mtok_per_hour('scenarios.output_tokens_per_second') }} * scenarios.node_count,
-            scenarios.output_mtok_per_day / 24
-        ) as output_mtok_per_hour,
-        coalesce(
-            {{ mtok_per_hour('scenarios.input_tokens_per_second') }} * scenarios.node_count,
-            scenarios.input_mtok_per_day / 24
-        ) as input_mtok_per_hour,
-        scenarios.cached_mtok_per_day / 24 as cached_mtok_per_hour,
-        scenarios.input_usd_per_mtok,
-        scenarios.cached_usd_per_mtok,
-        scenarios.output_usd_per_mtok,
-        scenarios.usd_per_gpu_hour,
-        'final' as status
-    from scenarios
-    where scenarios.price_basis = 'stated'
+            listed.price_date = lag(listed.price_date) over line + 1
+            and listed.input_usd_per_mtok = lag(listed.input_usd_per_mtok) over line
+            and listed.cache_read_usd_per_mtok
+            is not distinct from lag(listed.cache_read_usd_per_mtok) over line
+            and listed.output_usd_per_mtok = lag(listed.output_usd_per_mtok) over line,
+            false
+        ) as goes_on
+    from listed
+    window line as (partition by listed.host_id, listed.model_id order by listed.price_date)
 
 ),
 
-market as (
+numbered as (
 
     select
-        scenarios.scenario_id,
-        scenarios.scenario_name,
-        scenarios.price_basis,
-        scenarios.throughput_tier,
-        scenarios.throughput_id,
-        market_prices.price_date as margin_date,
-        market_costs.cost_gpu_id,
-        cast(market_prices.host_count as integer) as host_count,
-        scenarios.gpu_count,
-        -- With prefill on nodes of its own, a decoding node needs a share of them.
-        case
-            when throughputs.is_disaggregated
-                then
-                    1 + throughputs.output_tokens_per_second * scenarios.input_output_ratio
-                    / throughputs.input_tokens_per_second
-            else 1
-        end as node_count,
-        {{ mtok_per_hour('throughputs.output_tokens_per_second') }} * throughputs.production_ratio
-            as output_mtok_per_hour,
-        {{ mtok_per_hour('throughputs.output_tokens_per_second') }} * throughputs.production_ratio
-        * scenarios.input_output_ratio as input_mtok_per_hour,
-        cast(null as double) as cached_mtok_per_hour,
-        market_prices.input_usd_per_mtok,
-        cast(null as double) as cached_usd_per_mtok,
-        market_prices.output_usd_per_mtok,
-        market_costs.usd_per_gpu_hour,
-        case
-            when 'provisional' in (market_prices.status, market_costs.status) then 'provisional'
-            else 'final'
-        end as status
-    from scenarios
-    inner join throughputs
-        on scenarios.throughput_id = throughputs.throughput_id
-    inner join market_prices
-        on scenarios.scenario_id = market_prices.scenario_id
-    inner join market_costs
+        marked.*,
+        sum(cast(not marked.goes_on as integer)) over (
+            partition by marked.host_id, marked.model_id
+            order by marked.price_date
+            rows between unbounded preceding and current row
+        ) as spell_number
+    from marked
+
+),
+
+-- Unbroken runs of days on which a host asks the same.
+asked as (
+
+    select
+        numbered.host_id,
+        numbered.model_id,
+        numbered.spell_number,
+        numbered.is_first_party,
+        numbered.input_usd_per_mtok,
+        numbered.cache_read_usd_per_mtok,
+        numbered.output_usd_per_mtok,
+        min(numbered.price_date) as first_date,
+        max(numbered.price_date) as last_date
+    from numbered
+    group by all
+
+),
+
+-- A margin stands while price, rent and throughput stand.
+met as (
+
+    select
+        greatest(asked.first_date, serving.first_date) as margin_date,
+        least(asked.last_date, serving.last_date) as until_date,
+        asked.host_id,
+        asked.is_first_party,
+        asked.input_usd_per_mtok,
+        asked.cache_read_usd_per_mtok,
+        asked.output_usd_per_mtok,
+        cast(asked.input_usd_per_mtok as double) as input_price,
+        cast(asked.cache_read_usd_per_mtok as double) as cache_read_price,
+        cast(asked.output_usd_per_mtok as double) as output_price,
+        serving.*
+    from asked
+    inner join serving
         on
-            scenarios.scenario_id = market_costs.scenario_id
-            and market_prices.price_date = market_costs.price_date
+            asked.model_id = serving.model_id
+            and asked.first_date <= serving.last_date
+            and asked.last_date >= serving.first_date
 
 ),
 
-cases as (
-
-    select * from stated
-    union all
-    select * from market
-
-),
-
--- Per hour of full use; a part that is not stated earns and costs nothing, a price not stated is unknown.
+-- Per accelerator-hour of full use; with a cache, half of the prompt skips the work at the cache's price.
 full_use as (
 
     select
-        cases.*,
-        cases.gpu_count * cases.usd_per_gpu_hour as cost_usd_per_node_hour,
-        case
-            when
-                coalesce(cases.output_mtok_per_hour, 0) > 0 and cases.output_usd_per_mtok is null
-                or coalesce(cases.input_mtok_per_hour, 0) > 0 and cases.input_usd_per_mtok is null
-                or coalesce(cases.cached_mtok_per_hour, 0) > 0 and cases.cached_usd_per_mtok is null
-                then null
-            else
-                (
-                    coalesce(cases.output_mtok_per_hour * cases.output_usd_per_mtok, 0)
-                    + coalesce(cases.input_mtok_per_hour * cases.input_usd_per_mtok, 0)
-                    + coalesce(cases.cached_mtok_per_hour * cases.cached_usd_per_mtok, 0)
-                ) / cases.node_count
-        end as full_revenue_usd_per_node_hour,
-        coalesce(cases.output_mtok_per_hour, 0)
-        + coalesce(cases.input_mtok_per_hour, 0)
-        + coalesce(cases.cached_mtok_per_hour, 0) as total_mtok_per_hour
-    from cases
+        met.*,
+        {{ mtok_per_hour('met.output_tokens_per_second') }} as output_mtok,
+        {{ mtok_per_hour('met.output_tokens_per_second') }}
+        * (met.input_output_ratio * met.input_price + met.output_price) as full_revenue,
+        {{ mtok_per_hour('met.production_ratio * ' ~ output_rate(
+            'met.decode_tokens_per_second', 'met.prefill_tokens_per_second',
+            '(met.input_output_ratio * ' ~ (1 - cached_ratio) ~ ')'
+        )) }}
+        * (
+            met.input_output_ratio
+            * ({{ 1 - cached_ratio }} * met.input_price + {{ cached_ratio }} * met.cache_read_price)
+            + met.output_price
+        ) as full_cached_revenue
+    from met
 
 ),
 
@@ -201,11 +162,15 @@ used as (
     select
         full_use.*,
         utilisations.utilisation_ratio,
-        cast(utilisations.utilisation_ratio as double) as u,
-        full_use.full_revenue_usd_per_node_hour * cast(utilisations.utilisation_ratio as double)
-            as revenue_usd_per_node_hour
+        full_use.full_revenue * cast(utilisations.utilisation_ratio as double) as revenue,
+        full_use.full_cached_revenue * cast(utilisations.utilisation_ratio as double) as cached_revenue,
+        full_use.output_mtok * cast(utilisations.utilisation_ratio as double) as sold_output_mtok,
+        -- The rent of a month is not settled before its end.
+        cast(date_trunc('month', full_use.until_date) + interval 1 month - interval 1 day as date)
+            as settled_date
     from full_use
-    cross join utilisations
+    inner join utilisations
+        on full_use.throughput_tier != 'none' or utilisations.is_headline
 
 ),
 
@@ -213,45 +178,45 @@ final as (
 
     select
         used.margin_date,
-        used.scenario_id,
+        used.until_date,
+        used.model_id,
+        used.host_id,
+        used.gpu_id,
+        used.cost_basis,
         used.utilisation_ratio,
-        used.scenario_name,
-        used.price_basis,
+        used.is_first_party,
+        cast(used.input_usd_per_mtok as decimal(18, 9)) as input_usd_per_mtok,
+        cast(used.cache_read_usd_per_mtok as decimal(18, 9)) as cache_read_usd_per_mtok,
+        cast(used.output_usd_per_mtok as decimal(18, 9)) as output_usd_per_mtok,
+        cast(used.input_output_ratio as double) as input_output_ratio,
         used.throughput_tier,
         used.throughput_id,
-        used.cost_gpu_id,
-        used.host_count,
-        cast(used.input_usd_per_mtok as decimal(18, 6)) as input_usd_per_mtok,
-        cast(used.cached_usd_per_mtok as decimal(18, 6)) as cache_read_usd_per_mtok,
-        cast(used.output_usd_per_mtok as decimal(18, 6)) as output_usd_per_mtok,
+        cast(used.production_ratio as double) as production_ratio,
+        used.output_tokens_per_second as output_tokens_per_second_per_gpu,
+        cast(used.tolerance_ratio as double) as throughput_tolerance_ratio,
+        used.cost_series_id,
         cast(used.usd_per_gpu_hour as decimal(18, 6)) as cost_usd_per_gpu_hour,
-        used.gpu_count,
-        used.node_count,
-        used.cached_mtok_per_hour / (used.cached_mtok_per_hour + used.input_mtok_per_hour)
-            as cached_input_ratio,
-        cast(used.revenue_usd_per_node_hour as decimal(18, 6)) as revenue_usd_per_node_hour,
-        cast(used.cost_usd_per_node_hour as decimal(18, 6)) as cost_usd_per_node_hour,
-        cast(used.revenue_usd_per_node_hour - used.cost_usd_per_node_hour as decimal(18, 6))
-            as profit_usd_per_node_hour,
-        cast(used.revenue_usd_per_node_hour * used.node_count * 24 as decimal(18, 6)) as revenue_usd_per_day,
-        cast(used.cost_usd_per_node_hour * used.node_count * 24 as decimal(18, 6)) as cost_usd_per_day,
-        1 - used.cost_usd_per_node_hour / used.revenue_usd_per_node_hour as gross_margin_ratio,
-        used.revenue_usd_per_node_hour / used.cost_usd_per_node_hour - 1 as markup_ratio,
-        used.cost_usd_per_node_hour / used.full_revenue_usd_per_node_hour as break_even_utilisation_ratio,
-        -- Where tokens put out are all that is sold.
-        case
-            when used.total_mtok_per_hour = used.output_mtok_per_hour
-                then used.cost_usd_per_node_hour / used.output_usd_per_mtok * 1e6 / 3600
-        end as break_even_output_tokens_per_second,
-        cast(
-            used.cost_usd_per_node_hour * used.node_count / (nullif(used.output_mtok_per_hour, 0) * used.u)
-            as decimal(18, 6)
-        ) as cost_usd_per_mtok_output,
-        cast(
-            used.cost_usd_per_node_hour * used.node_count / (used.total_mtok_per_hour * used.u)
-            as decimal(18, 6)
-        ) as cost_usd_per_mtok_total,
-        used.status
+        cast(used.low_usd_per_gpu_hour as decimal(18, 6)) as low_cost_usd_per_gpu_hour,
+        cast(used.high_usd_per_gpu_hour as decimal(18, 6)) as high_cost_usd_per_gpu_hour,
+        cast(used.revenue as decimal(18, 6)) as revenue_usd_per_gpu_hour,
+        cast(used.usd_per_gpu_hour / used.sold_output_mtok as decimal(18, 6)) as cost_usd_per_mtok_output,
+        {{ gross_margin('used.usd_per_gpu_hour', 'used.revenue') }} as gross_margin_ratio,
+        {{ gross_margin('used.high_usd_per_gpu_hour', '(used.revenue * (1 - used.tolerance_ratio))') }}
+            as low_gross_margin_ratio,
+        {{ gross_margin('used.low_usd_per_gpu_hour', '(used.revenue * (1 + used.tolerance_ratio))') }}
+            as high_gross_margin_ratio,
+        {{ gross_margin('used.usd_per_gpu_hour', 'used.cached_revenue') }} as cached_gross_margin_ratio,
+        {{ markup('used.usd_per_gpu_hour', 'used.revenue') }} as markup_ratio,
+        used.usd_per_gpu_hour / used.full_revenue as break_even_utilisation_ratio,
+        cast(used.provider_count as integer) as cost_provider_count,
+        cast(used.point_count as integer) as throughput_point_count,
+        {{ value_status(
+            'used.settled_date',
+            "case when used.throughput_tier = 'none' then 'none' end",
+            "cast(used.throughput_tier = 'scaled' or used.is_inferred as integer)"
+        ) }} as status,
+        {{ reason }} as status_reason,
+        '{{ var("methodology_version") }}' as methodology_version
     from used
 
 )
