@@ -269,6 +269,25 @@ def test_comments_types_and_row_order_are_carried_over(desk: Desk) -> None:
     assert ordered == [(4,), (3,), (2,), (1,), (0,)]
 
 
+def test_a_view_stays_a_view_under_whatever_name_the_release_is_attached(desk: Desk) -> None:
+    desk.built(
+        "create view marts.high_prices as select number from marts.prices where number >= 90",
+        "comment on view marts.high_prices is 'Prices that aren''t low'",
+        "comment on column marts.high_prices.number is 'Their number'",
+    )
+    release = desk.publish()
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{release.path}' as elsewhere (read_only)")
+        assert connection.sql("select count(*) from elsewhere.marts.high_prices").fetchall() == [(10,)]
+        kept = connection.sql(
+            "select comment from duckdb_views() where view_name = 'high_prices' union all "
+            "select comment from duckdb_columns() where table_name = 'high_prices' union all "
+            "select count(*)::varchar from duckdb_tables() where table_name = 'high_prices'"
+        ).fetchall()
+    assert kept == [("Prices that aren't low",), ("Their number",), ("0",)]
+    assert release.manifest["tables"]["marts.high_prices"]["rows"] == 10
+
+
 def test_the_manifest_says_how_fresh_each_source_is(desk: Desk) -> None:
     desk.built(
         "create table ops.source_freshness as select 'vastai' as source_id, "

@@ -282,7 +282,9 @@ def literal(text: str) -> str:
 def _copied(build: Path, target: Path, last: Release | None) -> Iterator[duckdb.DuckDBPyConnection]:
     """The public schemas of a build as a compact database of its own, comments included.
 
-    The connection has it attached as ``release``, and the release before, if any, as ``last``.
+    A view stays a view, so that what it shows is stored once. It may read public tables only, named without
+    their database. The connection has the copy attached as ``release``, and the release before, if any, as
+    ``last``.
     """
     target.unlink()
     with duckdb.connect() as connection:
@@ -290,22 +292,36 @@ def _copied(build: Path, target: Path, last: Release | None) -> Iterator[duckdb.
         before = f"{literal(str(last.path))} as last (read_only)" if last else "':memory:' as last"
         connection.execute(f"attach {before}")
         connection.execute(f"attach {literal(str(target))} as release (storage_version '{STORAGE_VERSION}')")
+        connection.execute("use release")
         connection.begin()
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(f"create schema release.{schema}")
+        views = dict(
+            connection.execute(
+                "select schema_name || '.' || view_name, sql from duckdb_views() "
+                "where database_name = 'build' and list_contains(?, schema_name) order by view_oid",
+                [list(PUBLISHED_SCHEMAS)],
+            ).fetchall()
+        )
         for name in _tables(connection, "build"):
-            connection.execute(f"create table release.{name} as from build.{name}")
+            if name not in views:
+                connection.execute(f"create table release.{name} as from build.{name}")
+        for view in views.values():
+            connection.execute(view)
         comments = connection.execute(
-            "select schema_name || '.' || table_name, null, comment from duckdb_tables() "
+            "select 'table', schema_name || '.' || table_name, null, comment from duckdb_tables() "
             "where database_name = 'build' and comment is not null and list_contains(?, schema_name) "
             "union all "
-            "select schema_name || '.' || table_name, column_name, comment from duckdb_columns() "
+            "select 'view', schema_name || '.' || view_name, null, comment from duckdb_views() "
+            "where database_name = 'build' and comment is not null and list_contains(?, schema_name) "
+            "union all "
+            "select 'column', schema_name || '.' || table_name, column_name, comment from duckdb_columns() "
             "where database_name = 'build' and comment is not null and list_contains(?, schema_name)",
-            [list(PUBLISHED_SCHEMAS)] * 2,
+            [list(PUBLISHED_SCHEMAS)] * 3,
         ).fetchall()
-        for table, column, comment in comments:
-            what = f'column release.{table}."{column}"' if column else f"table release.{table}"
-            connection.execute(f"comment on {what} is {literal(comment)}")
+        for kind, name, column, comment in comments:
+            what = f'{name}."{column}"' if column else name
+            connection.execute(f"comment on {kind} release.{what} is {literal(comment)}")
         yield connection
         connection.commit()
     target.with_name(target.name + ".wal").unlink(missing_ok=True)
