@@ -193,7 +193,8 @@ def _write(
     day, name = _day(fetch), _name(fetch, source)
     for table, frame in frames.items():
         aside, good = split(table, frame, held)
-        lake.held.add(table, fetch.source_id, day, name, aside)
+        if held:
+            lake.held.add(table, fetch.source_id, day, name, aside)
         lake.add(table, fetch.source_id, day, name, good)
         if table in rows_of:
             result.rows_by_contract[table] = good.height

@@ -1,7 +1,8 @@
 """The jobs of pipeline.definitions in this process: what the command line calls.
 
-The instance is ephemeral: a database commit per event would cost as much as the build itself. What a run
-leaves behind is in the archive, the lake and the releases; `aimarket dev` remembers the runs it starts.
+The instance is ephemeral and keeps no event: storing them, be it in memory, would cost as much as the fetch
+itself. What a run leaves behind is in the archive, the lake and the releases; `aimarket dev` remembers the
+runs it starts.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def fetch(progress: Progress, source_ids: Sequence[str] = (), again: bool = Fals
         raise RegistryError(
             f"{', '.join(history)}: a frozen history, nothing to fetch; see `aimarket backfill`"
         )
-    with dg.DagsterInstance.ephemeral() as instance, _quiet(_log("fetch"), "w"):
+    with _instance() as instance, _quiet(_log("fetch"), "w"):
         fetch_definitions(progress).resolve_job_def("fetch").execute_in_process(
             instance=instance,
             partition_key=datetime.now(UTC).date().isoformat(),
@@ -55,7 +56,7 @@ class Build:
             from pipeline.assets.build import build_definitions
 
             self._job = build_definitions(progress).resolve_job_def("build")
-            self._instance = dg.DagsterInstance.ephemeral()
+            self._instance = _instance()
 
     def run(self) -> Release:
         """Build, audit, publish and report. Raises BuildFailed with what stopped it."""
@@ -96,6 +97,17 @@ def dagster_home() -> str:
     if not configuration.exists():
         shutil.copyfile(REPOSITORY / "deploy" / "dagster.yaml", configuration)
     return str(home)
+
+
+def _instance() -> dg.DagsterInstance:
+    def forget(event: dg.EventLogEntry) -> None:
+        """A job that runs in this process hands its caller all events anyway."""
+        del event
+
+    instance = dg.DagsterInstance.ephemeral()
+    # The instance makes its storage itself and takes no other.
+    instance.event_log_storage.store_event = forget  # type: ignore[method-assign]
+    return instance
 
 
 @contextmanager

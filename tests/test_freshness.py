@@ -256,14 +256,13 @@ def test_dagster_shows_a_stalled_source_and_one_that_jumped_as_failed_checks(dag
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
         )
-    checks = {
-        (check.asset_key.path[-1], check.check_name): check.passed
+    found = {
+        (check.asset_key.path[-1], check.check_name): (check.passed, set(check.metadata))
         for check in done.get_asset_check_evaluations()
-        if check.check_name in ("not_stalled", "steady_size")
     }
-    assert checks == {
-        ("akash", "not_stalled"): False,
-        ("akash", "steady_size"): True,
-        ("oci", "not_stalled"): True,
-        ("oci", "steady_size"): False,
-    }
+    assert found["akash", "not_stalled"] == (False, {"reason"})
+    assert found["oci", "not_stalled"] == (True, set())
+    # Both recordings are smaller than a plausible reading; only one also left its usual size.
+    known = {"rows", "smallest_plausible"}
+    assert found["akash", "plausible_size"] == (False, known)
+    assert found["oci", "plausible_size"] == (False, known | {"held_rows", "decide_by"})
