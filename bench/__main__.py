@@ -1,4 +1,4 @@
-"""`python -m bench [part ...]` prints the tables; parts: load, backfill, run, start. All when none is named.
+"""`python -m bench [part ...]` prints the tables; parts: load, backfill, fetch, run, start. None named: all.
 
 Exit code 1 when a ratio is over its limit.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import backfill, load, run, start
+from bench import backfill, fetch, load, run, start
 from bench.table import Row, show
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
     "load": load.measure,
     "backfill": backfill.measure,
+    "fetch": fetch.measure,
     "run": run.measure,
     "start": start.measure,
 }

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """What took how long, against what, and the limit of the ratio. No limit: printed for information."""
+    """What took how much, against what, and the limit of the ratio. No limit: printed for information."""
 
     what: str
-    seconds: float
+    measured: float
     against: str
-    reference_seconds: float
+    reference: float
     limit: float | None = None
     at_least: bool = False
     """The ratio must reach the limit instead of staying below it (how many times faster we are)."""
+    unit: str = "s"
+    """Of both figures."""
 
     @property
     def ratio(self) -> float:
-        return (
-            self.reference_seconds / self.seconds if self.at_least else self.seconds / self.reference_seconds
-        )
+        return self.reference / self.measured if self.at_least else self.measured / self.reference
 
     @property
     def is_good(self) -> bool:
@@ -47,11 +47,9 @@ def stopwatch() -> Iterator[Stopwatch]:
 
 def show(name: str, rows: list[Row]) -> None:
     print(f"\n{name}")
-    print(f"{'what':<46} {'seconds':>8}  {'against':<44} {'seconds':>8} {'ratio':>7}  limit")
+    print(f"{'what':<46} {'measured':>11}  {'against':<44} {'':>11} {'ratio':>7}  limit")
     for row in rows:
         sign = ">=" if row.at_least else "<="
         limit = "" if row.limit is None else f"{sign} {row.limit:g} {'ok' if row.is_good else 'MISSED'}"
-        print(
-            f"{row.what:<46} {row.seconds:>8.2f}  {row.against:<44} {row.reference_seconds:>8.2f} "
-            f"{row.ratio:>7.2f}  {limit}"
-        )
+        measured, reference = (f"{value:.2f} {row.unit:<2}" for value in (row.measured, row.reference))
+        print(f"{row.what:<46} {measured:>11}  {row.against:<44} {reference:>11} {row.ratio:>7.2f}  {limit}")
