@@ -2,7 +2,7 @@
 
     raw/objects/ab/abcdef….zst                       one body, content-addressed, zstd
     raw/manifest/date=2026-11-21/<source>-<time>.json   one fetch: every request, its answer, the outcome
-    raw/captures/<source>/<time>-<digest>.json          one old capture of a page, with the request that brought it
+    raw/captures/<source>/<time>-<digest>.json          one old capture of a page, with its request
 
 The manifest of a fetch is written last and in one step, so a fetch either has happened or has not.
 What does not belong here: what the bytes mean.
