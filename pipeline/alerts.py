@@ -140,7 +140,8 @@ class AppriseChannel:
         # Its log names hosts and paths, and a path may be a token.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
         self._apprise = apprise.Apprise()
-        with suppress(TypeError, ValueError):
+        # A plugin of any of a hundred services reads the address, and must not end a run.
+        with suppress(Exception):
             self._apprise.add(address)
         is_known = len(self._apprise) > 0
         kind = address.partition("://")[0] if is_known else "unknown"
@@ -163,7 +164,7 @@ class AppriseChannel:
                     body_format=self._format,
                 )
             )
-        except Exception:  # noqa: BLE001 - a plugin of any of a hundred services must not end a run
+        except Exception:  # noqa: BLE001 - for the same reason
             return False
 
 

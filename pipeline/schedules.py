@@ -4,7 +4,7 @@ All schedules and sensors run as soon as there is a daemon; `aimarket dev` has o
 """
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -21,25 +21,30 @@ from warehouse.lake import Lake
 from warehouse.settings import settings
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
+LATE = dg.SkipReason("a tick of an earlier day, which nobody can read any more: catch_up settles it")
 JOBS: list[Any] = [fetch_job, build_job, catch_up_job, prune_job]
 
 
 @dg.schedule(job=fetch_job, cron_schedule="0 6 * * *", execution_timezone="UTC", default_status=RUNNING)
-def fetch_daily() -> dg.RunRequest:
-    """At 06:00 UTC, when the daily catalogues of the day before are up. After downtime at once, for today."""
-    return dg.RunRequest(partition_key=_today())
+def fetch_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """At 06:00 UTC, when the catalogues of the day before are up; later, when the daemon was off then."""
+    day = context.scheduled_execution_time.date()
+    return dg.RunRequest(partition_key=day.isoformat()) if day == _today() else LATE
 
 
 @dg.schedule(
     job=fetch_job, cron_schedule="0 0-5,7-23 * * *", execution_timezone="UTC", default_status=RUNNING
 )
-def fetch_hourly() -> dg.RunRequest | dg.SkipReason:
+def fetch_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """In every other hour, the sources of AIMARKET_HOURLY."""
     chosen = [find_source(source_id) for source_id in settings().hourly.split()]
     if not chosen:
         return dg.SkipReason("AIMARKET_HOURLY names no source")
+    day = context.scheduled_execution_time.date()
+    if day != _today():
+        return LATE
     return dg.RunRequest(
-        partition_key=_today(),
+        partition_key=day.isoformat(),
         asset_selection=[asset_key(source) for source in chosen],
         run_config={"ops": {"fetch_sources": {"config": {"again": True}}}},
     )
@@ -67,7 +72,7 @@ prune_daily = dg.ScheduleDefinition(
 @dg.sensor(job=catch_up_job, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def catch_up_on_start(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Once a day, first when the daemon starts: whether days were missed that are not settled."""
-    today = datetime.now(UTC).date()
+    today = _today()
     if context.cursor == today.isoformat():
         return dg.SkipReason("looked at today")
     here = settings()
@@ -123,12 +128,14 @@ def _outcome(context: dg.RunStatusSensorContext, step: str = "", error: str = ""
     )
 
 
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
-unattended = dg.Definitions(
-    jobs=[catch_up_job, prune_job],
-    schedules=[fetch_daily, fetch_hourly, build_daily, prune_daily],
-    sensors=[catch_up_on_start, build_after_catch_up, tell_success, tell_failure],
-)
+def unattended_definitions() -> dg.Definitions:
+    """What a daemon does without being asked. A function, because a module may hold one Definitions only."""
+    return dg.Definitions(
+        jobs=[catch_up_job, prune_job],
+        schedules=[fetch_daily, fetch_hourly, build_daily, prune_daily],
+        sensors=[catch_up_on_start, build_after_catch_up, tell_success, tell_failure],
+    )

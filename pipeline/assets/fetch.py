@@ -163,7 +163,9 @@ def _report(source: Source, result: Result) -> Iterator[dg.MaterializeResult[Non
 
 fetch_job = dg.define_asset_job(
     "fetch",
-    selection=dg.AssetSelection.assets(fetch_sources),
+    # Of the checks only its own: others belong to the same assets and need a release.
+    selection=dg.AssetSelection.assets(fetch_sources).without_checks()
+    | dg.AssetSelection.checks(*fetch_sources.check_keys),
     description="Fetch every live source into the archive and the lake.",
 )
 

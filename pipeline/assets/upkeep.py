@@ -63,12 +63,12 @@ def prune_archive() -> int:
         return len(Archive(here.archive).prune(before))
 
 
-def prune_runs(instance: dg.DagsterInstance) -> int:
+def prune_runs(instance: dg.DagsterInstance, now: datetime | None = None) -> int:
     """Remove ended runs older than AIMARKET_KEEP_RUNS_DAYS with their events and logs; return how many.
 
     Dagster has a setting for the ticks of schedules and sensors only; dagster.yaml uses it.
     """
-    before = datetime.now(UTC) - timedelta(days=settings().keep_runs_days)
+    before = (now or datetime.now(UTC)) - timedelta(days=settings().keep_runs_days)
     old = dg.RunsFilter(statuses=ENDED, created_before=before)
     count = 0
     while run_ids := [run.run_id for run in instance.get_runs(old, limit=RUNS_AT_ONCE)]:
