@@ -42,8 +42,13 @@ class Models:
             for node in manifest["nodes"].values()
             if node["resource_type"] in ("model", "seed")
         }
+        # A table of the lake and a model may share their name.
         self._parents = {
-            name: [parent.rpartition(".")[2] for parent in node.get("depends_on", {}).get("nodes", ())]
+            name: [
+                parent.rpartition(".")[2]
+                for parent in node.get("depends_on", {}).get("nodes", ())
+                if not parent.startswith("source.")
+            ]
             for name, node in self._nodes.items()
         }
         self._connection = duckdb.connect()

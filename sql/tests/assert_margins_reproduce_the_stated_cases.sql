@@ -3,7 +3,11 @@ with
 
 expectations as (
 
-    select * from {{ ref('margin_case_expectations') }}
+    select expected.*
+    from {{ ref('margin_case_expectations') }} as expected
+    inner join {{ ref('margin_cases') }} as cases
+        on expected.case_id = cases.case_id
+    where cases.stated_date <= {{ as_of_date() }}
 
 ),
 

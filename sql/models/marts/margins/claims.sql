@@ -3,6 +3,7 @@ with
 claims as (
 
     select * from {{ ref('published_claims') }}
+    where stated_date <= {{ as_of_date() }}
 
 ),
 

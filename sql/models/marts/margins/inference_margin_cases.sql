@@ -3,6 +3,7 @@ with
 cases as (
 
     select * from {{ ref('margin_cases') }}
+    where stated_date <= {{ as_of_date() }}
 
 ),
 

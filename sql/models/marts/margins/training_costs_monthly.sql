@@ -11,6 +11,7 @@ runs as (
         runs.*,
         cast(date_trunc('month', runs.published_date) as date) as released_month
     from {{ ref('training_runs') }} as runs
+    where runs.published_date <= {{ as_of_date() }}
 
 ),
 
@@ -189,7 +190,7 @@ stated as (
         1 as provider_count,
         false as is_inferred
     from runs
-    where runs.stated_usd_per_gpu_hour is not null
+    where runs.stated_usd_per_gpu_hour is not null and runs.stated_date <= {{ as_of_date() }}
 
 ),
 
