@@ -120,7 +120,7 @@ def why(last: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     }
     changed = [
         f"{word} changed"
-        + (f" from {last.get(key, 'unknown')} to {versions[key]}" if key != "project_digest" else "")
+        + (f" from {last.get(key)} to {versions[key]}" if key != "project_digest" else "")
         for key, word in told.items()
         if key in versions and last.get(key) != versions[key]
     ]
