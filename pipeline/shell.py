@@ -39,6 +39,10 @@ TABLES: Final = """
         from duckdb_tables()
         where not internal
         union all
+        select schema_name || '.' || view_name, null, comment
+        from duckdb_views()
+        where not internal
+        union all
         select
             schema_name || '.' || function_name || '(' || array_to_string(parameters, ', ') || ')',
             null,
