@@ -34,14 +34,22 @@ HELP: Final = """\
 .quit             leave; Ctrl-D does, too
 A statement ends with a semicolon. Tab completes, the arrows bring back, Ctrl-C gives up a line or a query."""
 TABLES: Final = """
-    select schema_name || '.' || table_name as name, estimated_size as rows, comment as holds
-    from duckdb_tables()
-    where not internal
-    union all
-    select
-        schema_name || '.' || function_name || '(' || array_to_string(parameters, ', ') || ')', null, comment
-    from duckdb_functions()
-    where function_type in ('macro', 'table_macro') and not internal
+    from (
+        select schema_name || '.' || table_name as name, estimated_size as rows, comment as holds
+        from duckdb_tables()
+        where not internal
+        union all
+        select schema_name || '.' || view_name, null, comment
+        from duckdb_views()
+        where not internal
+        union all
+        select
+            schema_name || '.' || function_name || '(' || array_to_string(parameters, ', ') || ')',
+            null,
+            comment
+        from duckdb_functions()
+        where function_type in ('macro', 'table_macro') and not internal
+    )
     order by rows is null, name
 """
 COLUMNS: Final = """
@@ -80,7 +88,8 @@ def talk(connection: duckdb.DuckDBPyConnection) -> None:
         except AimarketError as error:
             ERR.print(Text(visible(str(error)), style="red"))
         except RuntimeError as error:
-            # How duckdb tells of Ctrl-C.
+            # How duckdb 1.5 tells of Ctrl-C. The query goes on, and the next one would wait for it.
+            connection.interrupt()
             ERR.print(Text(visible(str(error)), style="dim"))
 
 
@@ -123,10 +132,11 @@ class Catalogue(Completer):
         near = [column for table in self._columns if table in words for column in self._columns[table]]
         far = [column for columns in self._columns.values() for column in columns]
         commands = COMMANDS if document.text.startswith(".") else ()
+        everything = (*commands, *near, *self._names, *far, *self._keywords)
         # A column may be asked by way of its table: `prices.usd` completes to `prices.usd_per_hour`.
         qualifier, _, last = begun.rpartition(".")
-        for name in dict.fromkeys((*commands, *near, *self._names, *far, *self._keywords)):
-            if begun and name.startswith(begun):
+        for name in dict.fromkeys(everything if begun else near or self._names):
+            if name.startswith(begun):
                 yield Completion(name, start_position=-len(begun))
             elif qualifier and name in near and name.startswith(last):
                 yield Completion(name, start_position=-len(last))

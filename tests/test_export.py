@@ -143,6 +143,18 @@ def test_parquet_holds_the_rows_types_and_descriptions_of_the_release(desk: Desk
     assert kept == [("What it's about: {braces}",)]
 
 
+def test_a_view_leaves_as_a_table_and_by_the_same_rule(desk: Desk, target: Path) -> None:
+    desk.built(
+        *registered("full", "derived"),
+        "create view core.shown as select source_id, price_date from core.fct_seen",
+        "comment on view core.shown is 'What was seen.'",
+    )
+    export_parquet(desk.publish(), str(target))
+    assert read(target, "core.shown", "source_id") == [("is_full",)]
+    told = manifest(target)["tables"]["core.shown"]
+    assert (told["rows"], told["rows_withheld"], told["comment"]) == (1, 1, "What was seen.")
+
+
 def test_the_manifest_names_every_file_with_its_rows_and_digest(desk: Desk, target: Path) -> None:
     desk.built()
     export_parquet(desk.publish(), str(target))

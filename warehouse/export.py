@@ -88,9 +88,15 @@ def opened(release: Release) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def leaving(connection: duckdb.DuckDBPyConnection, is_internal: bool) -> list[Table]:
-    """The public tables of a release, each with what of it may leave."""
+    """The public tables and views of a release, each with what of it may leave."""
     described = connection.execute(
         """
+        with tables as (
+            select table_oid, schema_name, table_name, comment from duckdb_tables()
+            union all
+            select view_oid, schema_name, view_name, comment from duckdb_views() where not internal
+        )
+
         select
             tables.schema_name || '.' || tables.table_name as name,
             coalesce(any_value(tables.comment), ''),
@@ -98,7 +104,7 @@ def leaving(connection: duckdb.DuckDBPyConnection, is_internal: bool) -> list[Ta
                 [columns.column_name, columns.data_type, coalesce(columns.comment, '')]
                 order by columns.column_index
             )
-        from duckdb_tables() as tables
+        from tables
         inner join duckdb_columns() as columns on tables.table_oid = columns.table_oid
         where list_contains(?, tables.schema_name)
         group by name

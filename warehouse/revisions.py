@@ -119,8 +119,7 @@ def why(last: Mapping[str, Any], versions: Mapping[str, str]) -> str:
         "project_digest": "models or seeds",
     }
     changed = [
-        f"{word} changed"
-        + (f" from {last.get(key, 'unknown')} to {versions[key]}" if key != "project_digest" else "")
+        f"{word} changed" + (f" from {last.get(key)} to {versions[key]}" if key != "project_digest" else "")
         for key, word in told.items()
         if key in versions and last.get(key) != versions[key]
     ]
