@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -190,6 +191,82 @@ def test_a_past_day_is_what_was_known_then_and_publishes_nothing(home: Home) -> 
 @pytest.mark.usefixtures("first_run")
 def test_a_day_before_anything_was_recorded_is_an_error(home: Home) -> None:
     assert not home.aimarket("build", "--as-of", "2020-01-01", expected_exit=1)
+
+
+@pytest.mark.usefixtures("first_run")
+def test_deepseek_v2_was_cheaper_than_all_but_two_models_as_good_as_gpt_3_5_turbo(home: Home) -> None:
+    # The claim, "markedly cheaper than any other competitive model", is of May 2024; the first snapshot that
+    # rates it is of July.
+    prices = home.ask(
+        """
+        with rated as (
+            select
+                model_id,
+                score >= max(score) filter (where model_raw = 'GPT-3.5-Turbo-0125') over () as is_as_good
+            from marts.leaderboard_scores_daily
+            where leaderboard = 'lmarena_text' and category = 'overall' and score_date = '2024-07-31'
+        )
+        select model_id, min(blended_usd_per_mtok)::double as usd
+        from rated
+        join marts.token_prices_blended_daily using (model_id)
+        where is_as_good and price_date = '2024-07-31' and service_tier = 'standard'
+        group by model_id
+        """
+    )
+    usd = {row["model_id"]: row["usd"] for row in prices}
+    assert usd["deepseek-v2"] == pytest.approx(0.175)
+    assert sorted(set(usd.values())).index(usd["deepseek-v2"]) <= 2
+    assert usd["gpt-3-5-turbo"] / usd["deepseek-v2"] >= 4
+
+
+@pytest.mark.usefixtures("first_run")
+def test_models_of_spring_2024_beat_gpt_3_5_turbo_or_undercut_it(home: Home) -> None:
+    # The claim is of May 2024; the bundled snapshots begin in June.
+    scores = home.ask(
+        "select model_id, max(score) as score from marts.leaderboard_scores_daily "
+        "where leaderboard = 'lmarena_text' and category = 'overall' and score_date = '2024-06-19' group by 1"
+    )
+    points = {row["model_id"]: row["score"] for row in scores}
+    prices = home.ask(
+        "select model_id, min(blended_usd_per_mtok)::double as usd from marts.token_prices_blended_daily "
+        "where price_date = '2024-06-19' and service_tier = 'standard' group by 1"
+    )
+    usd = {row["model_id"]: row["usd"] for row in prices}
+    assert points["claude-3-sonnet"] > points["gpt-3-5-turbo"]
+    assert points["llama-3-70b"] > points["gpt-3-5-turbo"]
+    assert usd["mixtral-8x7b"] < usd["gpt-3-5-turbo"]
+    assert usd["llama-3-70b"] < usd["gpt-3-5-turbo"]
+
+
+@pytest.mark.usefixtures("first_run")
+def test_an_open_model_had_reached_the_first_gpt_4_by_the_summer_of_2024(home: Home) -> None:
+    (lag,) = home.ask(
+        "select * from marts.catch_up_lags "
+        "where board_id = 'lmarena_text' and reference_model = 'gpt-4-0314' and criterion = 'first'"
+    )
+    assert "2024-04-01" <= lag["caught_up_date"] <= "2024-07-31"
+    # The board begins after it happened: the date is the latest it can have been.
+    assert lag["is_left_censored"]
+
+
+@pytest.mark.usefixtures("first_run")
+def test_tokens_fall_faster_at_equal_quality_and_fastest_for_a_capability(home: Home) -> None:
+    # Published orders of magnitude, log points a year: -0.1 matched, -0.7 at equal quality, -2 or more for a
+    # capability.
+    rows = home.ask(
+        "select index_kind, price_month, index_value from marts.token_price_index_monthly "
+        "where price_month in ('2024-06-01', '2026-04-01') and status = 'final' "
+        "and series in ('blended', 'lmarena_text/gpt-4o-2024-05-13')"
+    )
+    value = {(row["index_kind"], row["price_month"]): row["index_value"] for row in rows}
+    years = 22 / 12
+    fall = {
+        kind: math.log(value[kind, "2026-04-01"] / value[kind, "2024-06-01"]) / years
+        for kind in ("matched", "hedonic", "fixed_capability")
+    }
+    assert -0.2 < fall["matched"] < 0
+    assert -1 < fall["hedonic"] < -0.2
+    assert fall["fixed_capability"] < -2
 
 
 @pytest.mark.usefixtures("first_run")

@@ -57,3 +57,48 @@
 {% macro default__name_similarity(one, other) -%}
     jaro_winkler_similarity({{ one }}, {{ other }})
 {%- endmacro %}
+
+{#- The date a text of eight digits says, dashes left out; null where it says none. -#}
+{% macro day_of(text) -%}
+    {{ return(adapter.dispatch("day_of", "aimarket")(text)) }}
+{%- endmacro %}
+
+{% macro default__day_of(text) -%}
+    cast(try_strptime(replace({{ text }}, '-', ''), '%Y%m%d') as date)
+{%- endmacro %}
+
+{#- A list of numbers, each divided by a number. -#}
+{% macro divided(numbers, divisor) -%}
+    {{ return(adapter.dispatch("divided", "aimarket")(numbers, divisor)) }}
+{%- endmacro %}
+
+{% macro default__divided(numbers, divisor) -%}
+    list_transform({{ numbers }}, lambda number: number / {{ divisor }})
+{%- endmacro %}
+
+{#- A list of numbers less as many of another list, times a factor. -#}
+{% macro less_multiple(numbers, others, factor) -%}
+    {{ return(adapter.dispatch("less_multiple", "aimarket")(numbers, others, factor)) }}
+{%- endmacro %}
+
+{% macro default__less_multiple(numbers, others, factor) -%}
+    list_transform({{ numbers }}, lambda number, place: number - {{ others }}[place] * {{ factor }})
+{%- endmacro %}
+
+{#- Mean, over a list of (place, step), of the number at the place plus the step; null where the list is. -#}
+{% macro mean_of_steps(steps, numbers) -%}
+    {{ return(adapter.dispatch("mean_of_steps", "aimarket")(steps, numbers)) }}
+{%- endmacro %}
+
+{% macro default__mean_of_steps(steps, numbers) -%}
+    list_aggregate(list_transform({{ steps }}, lambda s: {{ numbers }}[s.place] + s.step), 'avg')
+{%- endmacro %}
+
+{#- A number between 0 and 1 that follows from the text alone and is spread evenly over texts. -#}
+{% macro uniform_of(text) -%}
+    {{ return(adapter.dispatch("uniform_of", "aimarket")(text)) }}
+{%- endmacro %}
+
+{% macro default__uniform_of(text) -%}
+    ((cast('0x' || substr(md5({{ text }}), 1, 8) as bigint) + 0.5) / 4294967296)
+{%- endmacro %}

@@ -32,3 +32,8 @@
         nullif({{ relation }}.quantization, '')
     )
 {%- endmacro %}
+
+{#- Family of a base model: the first word of its id. -#}
+{% macro model_family(model_id) -%}
+    coalesce(nullif(regexp_extract(regexp_replace({{ model_id }}, '^chat', ''), '^[a-z]+'), ''), {{ model_id }})
+{%- endmacro %}

@@ -14,3 +14,23 @@
 {% macro blended_usd_per_mtok(input_price, output_price) -%}
     ((3.0 * {{ input_price }} + {{ output_price }}) / 4.0)
 {%- endmacro %}
+
+{#- The comparable price where a share of the input is read from a cache. -#}
+{% macro cached_blend_usd_per_mtok(input_price, cache_read_price, output_price, cached_ratio) -%}
+    ((3.0 * ((1 - {{ cached_ratio }}) * {{ input_price }} + {{ cached_ratio }} * {{ cache_read_price }})
+        + {{ output_price }}) / 4.0)
+{%- endmacro %}
+
+{#- Hours of a day in a window HH:MM-HH:MM, over midnight too; all of them where it is empty. -#}
+{% macro hours_of_window(utc_window) -%}
+    case
+        when {{ utc_window }} = '' then 24.0
+        else (
+            (
+                60 * (cast(substr({{ utc_window }}, 7, 2) as integer) - cast(substr({{ utc_window }}, 1, 2) as integer))
+                + cast(substr({{ utc_window }}, 10, 2) as integer) - cast(substr({{ utc_window }}, 4, 2) as integer)
+                + 1439
+            ) % 1440 + 1
+        ) / 60.0
+    end
+{%- endmacro %}

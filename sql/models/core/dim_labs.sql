@@ -11,7 +11,8 @@ final as (
     select
         labs.lab_id,
         labs.lab_name,
-        labs.country
+        labs.country,
+        labs.own_host_id
     from labs
 
 )

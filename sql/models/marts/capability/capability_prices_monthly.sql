@@ -1,206 +1,139 @@
-{#- Days on either side over which a seller's price is taken: a slip of two weeks does not count. -#}
-{%- set days_around = 30 %}
-{#- Of the class, models with a price, below which a month stays empty. -#}
+{#- Models that were ever sold and good enough, below which a level has no price. -#}
 {%- set fewest_models = 3 %}
-{%- set too_few = "case when counted.priced_model_count < " ~ fewest_models ~ " then 'too few' end" %}
-{%- set references = var('reference_models') | join("', '") %}
 
 with
 
-scores as (
-
-    select * from {{ ref('leaderboard_scores_daily') }}
-    where
-        category = 'overall'
-        and metric = 'rating'
-        and not is_withdrawn
-
-),
-
-prices as (
-
-    select * from {{ ref('token_prices_daily') }}
-    where
-        is_primary
-        and not is_free
-        and blended_usd_per_mtok is not null
-
-),
-
--- The day a month is asked about: its last with prices.
-price_days as (
+candidates as (
 
     select
-        date_trunc('month', prices.price_date) as price_month,
-        max(prices.price_date) as price_date
-    from prices
-    group by 1
+        candidates.*,
+        candidates.score >= candidates.reference_score as is_eligible,
+        candidates.score >= candidates.reference_score and candidates.usd_per_mtok is not null as is_priced
+    from {{ ref('int_capability_candidates') }} as candidates
 
 ),
 
-snapshots as (
+ever as (
 
     select
-        scores.leaderboard,
-        scores.board_version,
-        scores.score_date,
-        lower(scores.model_raw) as reference_model,
-        scores.score as reference_score
-    from scores
-    where lower(scores.model_raw) in ('{{ references }}')
+        candidates.board_id,
+        candidates.level_id,
+        count(distinct case when candidates.is_priced then candidates.model_id end) as model_count
+    from candidates
+    group by 1, 2
 
 ),
 
--- The latest snapshot of the day: what was known of the models then.
-asked as (
+summed as (
 
     select
-        price_days.price_month,
-        price_days.price_date,
-        snapshots.leaderboard,
-        snapshots.board_version,
-        snapshots.reference_model,
-        snapshots.reference_score,
-        snapshots.score_date
-    from price_days
-    inner join snapshots
-        on price_days.price_date >= snapshots.score_date
-    qualify
-        snapshots.score_date = max(snapshots.score_date) over (
-            partition by
-                price_days.price_date, snapshots.leaderboard, snapshots.board_version,
-                snapshots.reference_model
-        )
-
-),
-
--- At least as good as the reference in the same snapshot; scores of two snapshots do not compare.
-eligible as (
-
-    select distinct
-        asked.price_date,
-        asked.leaderboard,
-        asked.board_version,
-        asked.reference_model,
-        scores.model_id
-    from asked
-    inner join scores
-        on
-            asked.leaderboard = scores.leaderboard
-            and asked.board_version = scores.board_version
-            and asked.score_date = scores.score_date
-            and asked.reference_score <= scores.score
-    where scores.model_id is not null
-
-),
-
-listed as (
-
-    select
-        price_days.price_date,
-        prices.model_id,
-        prices.host_id,
-        prices.lab_id,
-        {{ median('cast(prices.blended_usd_per_mtok as double)') }} as usd_per_mtok
-    from price_days
-    inner join prices
-        on
-            prices.price_date between price_days.price_date - {{ days_around }}
-            and price_days.price_date + {{ days_around }}
-    group by 1, 2, 3, 4
-    having count(case when prices.price_date = price_days.price_date then 1 end) > 0
-
-),
-
--- A price that only one reseller asks is as often a slip of a catalogue as an offer.
-offered as (
-
-    select listed.*
-    from listed
-    qualify
-        listed.host_id = listed.lab_id
-        or row_number() over (
-            partition by listed.price_date, listed.model_id
-            order by listed.usd_per_mtok, listed.host_id
-        ) > 1
-
-),
-
-matched as (
-
-    select
-        eligible.*,
-        offered.model_id as sold_model_id,
-        offered.host_id,
-        offered.usd_per_mtok
-    from eligible
-    left join offered
-        on
-            eligible.price_date = offered.price_date
-            and eligible.model_id = offered.model_id
-
-),
-
-counted as (
-
-    select
-        matched.price_date,
-        matched.leaderboard,
-        matched.board_version,
-        matched.reference_model,
-        count(distinct matched.model_id) as eligible_model_count,
-        count(distinct matched.sold_model_id) as priced_model_count,
-        count(distinct matched.host_id) as host_count
-    from matched
-    group by 1, 2, 3, 4
+        candidates.price_month,
+        candidates.board_id,
+        candidates.level_id,
+        candidates.price_date,
+        candidates.leaderboard,
+        candidates.board_version,
+        candidates.reference_model,
+        candidates.reference_score,
+        candidates.score_date,
+        count(case when candidates.is_eligible then 1 end) as eligible_model_count,
+        count(case when candidates.is_priced then 1 end) as priced_model_count,
+        coalesce(sum(case when candidates.is_priced then candidates.host_count end), 0) as offer_count,
+        avg(case when candidates.is_priced then cast(not candidates.is_seen as integer) end) as carried_ratio,
+        min(case when candidates.is_eligible then candidates.usd_per_mtok end) as usd_per_mtok,
+        min(case when candidates.is_eligible then candidates.any_offer_usd_per_mtok end)
+            as any_offer_usd_per_mtok,
+        coalesce(bool_or(candidates.is_eligible and candidates.is_offered_free), false) as is_offered_free
+    from candidates
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 ),
 
 cheapest as (
 
-    select matched.*
-    from matched
+    select candidates.*
+    from candidates
+    where candidates.is_priced
     qualify
         row_number() over (
-            partition by
-                matched.price_date, matched.leaderboard, matched.board_version, matched.reference_model
-            order by matched.usd_per_mtok nulls last, matched.model_id, matched.host_id
+            partition by candidates.price_month, candidates.board_id, candidates.level_id
+            order by candidates.usd_per_mtok, candidates.model_id
         ) = 1
+
+),
+
+judged as (
+
+    select
+        summed.*,
+        case
+            when summed.priced_model_count = 0 then 'no model of the class is sold'
+            when ever.model_count < {{ fewest_models }}
+                then 'fewer than {{ fewest_models }} models of the class were ever sold'
+            when summed.carried_ratio > 0.5 then 'more than half of the prices are older than the month'
+        end as suppression_reason
+    from summed
+    inner join ever
+        on
+            summed.board_id = ever.board_id
+            and summed.level_id = ever.level_id
+
+),
+
+shown as (
+
+    select
+        judged.*,
+        case when judged.suppression_reason is null then judged.usd_per_mtok end as shown_usd_per_mtok
+    from judged
 
 ),
 
 final as (
 
     select
-        cast(asked.price_month as date) as price_month,
-        asked.price_date,
-        asked.leaderboard,
-        asked.board_version,
-        asked.reference_model,
-        asked.reference_score,
-        asked.score_date,
-        cast(cheapest.usd_per_mtok as decimal(18, 6)) as usd_per_mtok,
-        cheapest.sold_model_id as model_id,
-        cheapest.host_id,
-        cast(counted.eligible_model_count as integer) as eligible_model_count,
-        cast(counted.priced_model_count as integer) as priced_model_count,
-        cast(counted.host_count as integer) as host_count,
-        {{ value_status('asked.price_date', too_few) }} as status,
+        shown.price_month,
+        shown.board_id,
+        shown.level_id,
+        shown.price_date,
+        shown.leaderboard,
+        shown.board_version,
+        shown.reference_model,
+        shown.reference_score,
+        shown.score_date,
+        cast(shown.shown_usd_per_mtok as decimal(18, 6)) as usd_per_mtok,
+        case when shown.suppression_reason is null then cheapest.model_id end as model_id,
+        case when shown.suppression_reason is null then cheapest.host_id end as host_id,
+        shown.shown_usd_per_mtok is not null
+        and coalesce(
+            shown.shown_usd_per_mtok < min(shown.shown_usd_per_mtok) over (
+                partition by shown.board_id, shown.level_id
+                order by shown.price_month
+                rows between unbounded preceding and 1 preceding
+            ),
+            true
+        ) as is_record,
+        cast(
+            case when shown.suppression_reason is null then shown.any_offer_usd_per_mtok end as decimal(18, 6)
+        ) as any_offer_usd_per_mtok,
+        shown.is_offered_free,
+        cast(shown.eligible_model_count as integer) as eligible_model_count,
+        cast(shown.priced_model_count as integer) as priced_model_count,
+        cast(shown.offer_count as integer) as offer_count,
+        shown.carried_ratio,
+        {{ value_status('shown.price_date', 'shown.suppression_reason', 'shown.carried_ratio') }} as status,
+        case
+            when shown.suppression_reason is not null then shown.suppression_reason
+            when shown.carried_ratio > 0.25
+                then 'more than a quarter of the prices are older than the month'
+        end as status_reason,
         '{{ var("methodology_version") }}' as methodology_version
-    from asked
-    inner join counted
-        on
-            asked.price_date = counted.price_date
-            and asked.leaderboard = counted.leaderboard
-            and asked.board_version = counted.board_version
-            and asked.reference_model = counted.reference_model
+    from shown
     left join cheapest
         on
-            asked.price_date = cheapest.price_date
-            and asked.leaderboard = cheapest.leaderboard
-            and asked.board_version = cheapest.board_version
-            and asked.reference_model = cheapest.reference_model
-            and counted.priced_model_count >= {{ fewest_models }}
+            shown.price_month = cheapest.price_month
+            and shown.board_id = cheapest.board_id
+            and shown.level_id = cheapest.level_id
 
 )
 
