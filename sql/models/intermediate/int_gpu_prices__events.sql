@@ -52,7 +52,8 @@ final as (
     where
         neighboured.price_date >= date '{{ first_day }}'
         and coalesce(
-            neighboured.lag_date != neighboured.price_date - 1 or neighboured.lag_amount != neighboured.amount,
+            neighboured.lag_date != neighboured.price_date - 1
+            or neighboured.lag_amount != neighboured.amount,
             true
         )
     union all

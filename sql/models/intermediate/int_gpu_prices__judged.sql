@@ -11,6 +11,7 @@
 }}
 
 {%- set reopened = "date '" ~ rebuild_from('gpu_offers', 'step_date') ~ "' - " ~ open_days %}
+{%- set longest_gap_days = var('carry_days_listed') %}
 {%- set series = ['source_id', 'offer_key'] %}
 {#- Which of two figures is in the wrong unit shows when the new one lasts, or was there before. -#}
 {%- set is_settled = "(steps.next_stood_days >= 14 or coalesce(steps.amount_before = steps.amount, false))" %}
@@ -135,11 +136,13 @@ steps as (
         neighboured.*,
         case
             when neighboured.is_end then 'gone'
-            when coalesce(neighboured.event_date - neighboured.lag_date > {{ look_back_days }}, true) then 'seen'
+            when coalesce(neighboured.event_date - neighboured.lag_date > {{ look_back_days }}, true)
+                then 'seen'
             when neighboured.lag_is_end and neighboured.lag_missed_date < neighboured.event_date then 'back'
             else 'price'
         end as step_kind,
-        case when neighboured.is_end then neighboured.missed_date else neighboured.event_date end as step_date,
+        case when neighboured.is_end then neighboured.missed_date else neighboured.event_date end
+            as step_date,
         neighboured.amount / neighboured.gpu_count
         / nullif(neighboured.lag_amount / neighboured.lag_gpu_count, 0) as ratio,
         neighboured.amount != neighboured.lag_amount as is_other_amount,
@@ -178,14 +181,14 @@ ruled as (
         case
             when steps.step_kind = 'seen' and steps.event_date = readings.first_read_date then 'first_reading'
             when steps.step_kind = 'seen' then 'first_seen'
-            when steps.step_kind = 'gone' and steps.lead_date - steps.step_date <= {{ var('carry_days_listed') }}
+            when steps.step_kind = 'gone' and steps.lead_date - steps.step_date <= {{ longest_gap_days }}
                 then 'out_of_sight'
             when steps.step_kind = 'gone' then 'not_listed'
-            when steps.step_kind = 'back' and steps.event_date - steps.lag_missed_date > {{ var('carry_days_listed') }}
+            when steps.step_kind = 'back' and steps.event_date - steps.lag_missed_date > {{ longest_gap_days }}
                 then 'listed_again'
             when not steps.is_other_amount then 'back_in_sight'
             -- From here on two prices that differ.
-            when steps.gpu_id is distinct from steps.lag_gpu_id or steps.gpu_count != steps.lag_gpu_count
+            when (steps.gpu_id is distinct from steps.lag_gpu_id) or steps.gpu_count != steps.lag_gpu_count
                 then 'other_product'
             when
                 not steps.is_market_ask

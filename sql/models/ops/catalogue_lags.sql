@@ -55,10 +55,10 @@ followed as (
     from firsts
     inner join carried
         on
-            {% for column in good %}
-            firsts.{{ column }} = carried.{{ column }} and
-            {% endfor %}
             firsts.previous_usd = carried.previous_usd
+            {% for column in good %}
+            and firsts.{{ column }} = carried.{{ column }}
+            {% endfor %}
             and firsts.next_usd = carried.next_usd
             and carried.carried_at <= firsts.first_carried_at + interval '{{ longest_lag_days }}' day
 
@@ -98,7 +98,7 @@ waiting as (
             {% endfor %}
             and firsts.previous_usd = spells.usd_amount
             and firsts.first_carried_at >= spells.first_seen_at
-            and spells.last_seen_at > firsts.first_carried_at
+            and firsts.first_carried_at < spells.last_seen_at
     group by all
 
 ),
@@ -116,7 +116,8 @@ told as (
         followed.next_usd as new_usd_amount,
         cast(followed.carried_at as date) as carried_date,
         followed.stated_date,
-        cast(cast(followed.carried_at as date) - cast(followed.first_carried_at as date) as integer) as lag_days,
+        cast(cast(followed.carried_at as date) - cast(followed.first_carried_at as date) as integer)
+            as lag_days,
         'carried' as status
     from followed
     union all
@@ -131,15 +132,16 @@ told as (
         waiting.next_usd as new_usd_amount,
         null as carried_date,
         null as stated_date,
-        cast(cast(waiting.last_seen_at as date) - cast(waiting.first_carried_at as date) as integer) as lag_days,
+        cast(cast(waiting.last_seen_at as date) - cast(waiting.first_carried_at as date) as integer)
+            as lag_days,
         'not carried' as status
     from waiting
     left join followed
         on
-            {% for column in good %}
-            waiting.{{ column }} = followed.{{ column }} and
-            {% endfor %}
             waiting.previous_usd = followed.previous_usd
+            {% for column in good %}
+            and waiting.{{ column }} = followed.{{ column }}
+            {% endfor %}
             and waiting.next_usd = followed.next_usd
             and waiting.source_id = followed.source_id
     where followed.source_id is null
@@ -154,7 +156,9 @@ final as (
     qualify
         count(*) over (
             partition by
-                {{ columns_of('told', ['host_id', 'model_id'] + good[2:]) }}, told.old_usd_amount, told.new_usd_amount
+                {{ columns_of('told', ['host_id', 'model_id'] + good[2:]) }},
+                told.old_usd_amount,
+                told.new_usd_amount
         ) > 1
 
 )

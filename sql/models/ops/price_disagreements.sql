@@ -56,6 +56,8 @@ spoken as (
 
     select named.*
     from named
+    -- What was gone at the end of its first day was the price of no day.
+    where named.from_date < named.until_date
     qualify
         dense_rank() over (
             partition by named.source_id, {{ columns_of('named', good) }}
@@ -85,29 +87,29 @@ pairs as (
     select
         {{ columns_of('judged', good) }},
         judged.source_id,
-        others.source_id as other_source_id,
+        peers.source_id as other_source_id,
         judged.model_raw,
-        others.model_raw as other_model_raw,
+        peers.model_raw as other_model_raw,
         judged.usd_amount,
-        others.usd_amount as other_usd_amount,
+        peers.usd_amount as other_usd_amount,
         judged.is_withheld,
-        others.is_withheld as is_other_withheld,
-        greatest(judged.from_date, others.from_date) as from_date,
-        least(judged.until_date, others.until_date) as until_date
+        peers.is_withheld as is_other_withheld,
+        greatest(judged.from_date, peers.from_date) as from_date,
+        least(judged.until_date, peers.until_date) as until_date
     from judged
-    inner join judged as others
+    inner join judged as peers
         on
+            judged.source_id < peers.source_id
             {% for column in good %}
-            judged.{{ column }} = others.{{ column }} and
+            and judged.{{ column }} = peers.{{ column }}
             {% endfor %}
-            judged.source_id < others.source_id
-            and judged.from_date < others.until_date
-            and judged.until_date > others.from_date
-    where abs(cast(others.usd_amount as double) / cast(judged.usd_amount as double) - 1) > {{ least_difference }}
+            and judged.from_date < peers.until_date
+            and judged.until_date > peers.from_date
+    where
+        abs(cast(peers.usd_amount as double) / cast(judged.usd_amount as double) - 1) > {{ least_difference }}
 
 ),
 
--- Spells of one price that follow each other are one disagreement.
 final as (
 
     select
