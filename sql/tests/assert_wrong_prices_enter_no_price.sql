@@ -28,8 +28,8 @@ from errors
 inner join token_prices
     on
         errors.source_id = token_prices.source_id
-        and token_prices.price_date >= errors.from_date
-        and token_prices.price_date < errors.until_date
+        and errors.from_date <= token_prices.price_date
+        and errors.until_date > token_prices.price_date
         and (
             (
                 errors.series_key = concat_ws(' | ', token_prices.host_raw, token_prices.model_raw, 'input')

@@ -184,7 +184,9 @@ ruled as (
             when steps.step_kind = 'gone' and steps.lead_date - steps.step_date <= {{ longest_gap_days }}
                 then 'out_of_sight'
             when steps.step_kind = 'gone' then 'not_listed'
-            when steps.step_kind = 'back' and steps.event_date - steps.lag_missed_date > {{ longest_gap_days }}
+            when
+                steps.step_kind = 'back'
+                and steps.event_date - steps.lag_missed_date > {{ longest_gap_days }}
                 then 'listed_again'
             when not steps.is_other_amount then 'back_in_sight'
             -- From here on two prices that differ.

@@ -20,14 +20,42 @@
         or steps.seller_says_next
     )
 {%- endset %}
+{%- set longest_gap_days = var('carry_days_listed') %}
 {%- set seconds_of_day = 86400.0 %}
 {%- set series = ['source_id', 'series_key'] %}
+{%- set line = [
+    'host_raw', 'model_raw', 'component', 'unit', 'service_tier', 'utc_window', 'min_context_tokens',
+    'quantization',
+] %}
+{%- set said_elsewhere = [
+    'seller_said_previous', 'seller_says_previous', 'seller_says_next', 'seller_said_next_before',
+    'maker_said_previous', 'maker_says_next', 'maker_said_next_before', 'is_power_of_ten_of_maker',
+    'previous_seller_count', 'next_seller_count', 'next_seller_before_count', 'other_seller_count',
+    'others_median_usd', 'unrounded_seller_count', 'is_renamed', 'is_outgrown',
+] %}
+{%- set stood_beside = [
+    'same_factor_count', 'same_previous_count', 'next_price_count', 'is_most_of_seller', 'is_same_rounded',
+    'is_cut_to_cents', 'rounded_series_count', 'is_other_row', 'is_as_other_cache', 'input_usd_before',
+    'input_usd_after',
+] %}
 
 with
 
-evidence as (
+found as (
 
     select * from {{ ref('int_token_prices__steps') }}
+
+),
+
+elsewhere as (
+
+    select * from {{ ref('int_token_prices__elsewhere') }}
+
+),
+
+beside as (
+
+    select * from {{ ref('int_token_prices__beside') }}
 
 ),
 
@@ -40,15 +68,27 @@ rules as (
 steps as (
 
     select
-        evidence.*,
-        case when evidence.is_move then cast(evidence.next_usd as double) / cast(evidence.previous_usd as double) end
-            as ratio,
-        date_diff('second', evidence.previous_since_at, evidence.step_at) / {{ seconds_of_day }} as previous_days,
+        found.*,
+        {{ columns_of('elsewhere', said_elsewhere) }},
+        {{ columns_of('beside', stood_beside) }},
+        date_diff('second', found.previous_since_at, found.step_at)
+        / {{ seconds_of_day }} as previous_days,
         date_diff(
-            'second', evidence.missed_at, coalesce(evidence.back_at, evidence.step_at)
+            'second', found.missed_at, coalesce(found.back_at, found.step_at)
         ) / {{ seconds_of_day }} as gap_days,
-        evidence.step_kind in ('price', 'back') and evidence.previous_usd != evidence.next_usd as is_step_of_price
-    from evidence
+        found.step_kind in ('price', 'back')
+        and found.previous_usd != found.next_usd as is_step_of_price
+    from found
+    left join elsewhere
+        on
+            found.source_id = elsewhere.source_id
+            and found.series_key = elsewhere.series_key
+            and found.step_at = elsewhere.step_at
+    left join beside
+        on
+            found.source_id = beside.source_id
+            and found.series_key = beside.series_key
+            and found.step_at = beside.step_at
 
 ),
 
@@ -63,16 +103,24 @@ ruled as (
             when steps.step_kind = 'seen' then 'first_seen'
             when steps.step_kind = 'gone' and steps.rejected_kind = 'unit' then 'rejected_unit'
             when steps.step_kind = 'gone' and steps.rejected_kind is not null then 'no_price_stated'
-            when steps.step_kind = 'gone' and steps.back_at is not null and steps.gap_days <= {{ var('carry_days_listed') }}
+            when
+                steps.step_kind = 'gone'
+                and steps.back_at is not null
+                and steps.gap_days <= {{ longest_gap_days }}
                 then 'out_of_sight'
             when steps.step_kind = 'gone' then 'not_listed'
             when not steps.is_step_of_price and steps.rejected_kind = 'unit' then 'rejected_unit'
             when not steps.is_step_of_price and steps.rejected_kind is not null then 'price_stated'
-            when steps.step_kind = 'back' and steps.rejected_kind is null and steps.gap_days > {{ var('carry_days_listed') }}
+            when
+                steps.step_kind = 'back'
+                and steps.rejected_kind is null
+                and steps.gap_days > {{ longest_gap_days }}
                 then 'listed_again'
             when not steps.is_step_of_price then 'back_in_sight'
             -- From here on two prices that differ.
-            when steps.previous_model_id is not null and steps.previous_model_id is distinct from steps.model_id
+            when
+                steps.previous_model_id is not null
+                and (steps.previous_model_id is distinct from steps.model_id)
                 then 'other_product'
             when steps.is_outgrown then 'other_product'
             when {{ matches('steps.model_raw', "'(^|/)(auto|auto-?router|router|route-llm|.*-router)$'") }}
@@ -155,7 +203,10 @@ ruled as (
                                 and steps.next_seller_before_count >= 3
                                 and steps.next_seller_count > 2 * steps.previous_seller_count
                             )
-                    else steps.maker_says_next and steps.maker_said_next_before and not steps.maker_said_previous
+                    else
+                        steps.maker_says_next
+                        and steps.maker_said_next_before
+                        and not steps.maker_said_previous
                 end
                 then 'maker_elsewhere'
             when
@@ -185,13 +236,23 @@ ruled as (
                 )
                 then 'early_slip'
             when {{ is_new_entry }} and steps.previous_days <= 2 then 'entry_slip'
-            when not steps.is_first_hand and not steps.is_previous_of_first_reading and steps.previous_days < 1
+            when
+                not steps.is_first_hand
+                and not steps.is_previous_of_first_reading
+                and steps.previous_days < 1
                 then 'entry_slip'
             when
                 steps.unrounded_seller_count >= 2
                 or abs(steps.ratio - 1) <= 0.002
-                or (steps.is_same_rounded and steps.rounded_series_count >= 3 and abs(steps.ratio - 1) <= 0.06)
-                or (steps.is_cut_to_cents and (steps.rounded_series_count >= 3 or abs(steps.ratio - 1) <= 0.01))
+                or (
+                    steps.is_same_rounded
+                    and steps.rounded_series_count >= 3
+                    and abs(steps.ratio - 1) <= 0.06
+                )
+                or (
+                    steps.is_cut_to_cents
+                    and (steps.rounded_series_count >= 3 or abs(steps.ratio - 1) <= 0.01)
+                )
                 then 'rounding'
             else 'price_changed'
         end as own_rule_id
@@ -218,16 +279,42 @@ led as (
 
 ),
 
--- A step into a price that the next step shows to be wrong, or set aside, is of that step's kind, and so is one
--- out of a price that the step before shows to be wrong.
+-- A step into a price that the next step shows to be wrong, or sets aside, is of that step's kind, and so is
+-- one out of a price that the step before shows to be wrong.
 final as (
 
     select
-        led.*,
+        led.source_id,
+        led.series_key,
+        led.step_at,
+        led.step_date,
+        {{ columns_of('led', line) }},
+        led.host_id,
+        led.model_id,
+        led.previous_usd,
+        led.next_usd,
+        led.is_step_of_price,
+        led.previous_since_at,
+        led.previous_seen_at,
+        led.previous_days,
+        led.gap_days,
+        led.next_price_at,
+        led.next_until_at,
         date_diff('second', led.step_at, led.next_until_at) / {{ seconds_of_day }} as next_days,
+        led.own_rule_id,
         coalesce(next_rules.rule_id, last_rules.rule_id, led.own_rule_id) as rule_id,
         next_rules.rule_id is not null as is_way_in,
-        next_rules.rule_id is null and last_rules.rule_id is not null as is_way_out
+        next_rules.rule_id is null and last_rules.rule_id is not null as is_way_out,
+        led.rejected_kind,
+        led.same_factor_count,
+        led.other_seller_count,
+        led.others_median_usd,
+        led.previous_seller_count,
+        led.next_seller_count,
+        led.seller_says_previous,
+        led.seller_says_next,
+        led.evidence,
+        led.payload_ref
     from led
     left join rules as own_rules
         on led.own_rule_id = own_rules.rule_id
