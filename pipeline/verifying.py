@@ -12,6 +12,7 @@ from pipeline.progress import Progress
 from warehouse.archive import Archive
 from warehouse.errors import AimarketError, NoRelease
 from warehouse.files import exclusive, write_file
+from warehouse.lake import Lake
 from warehouse.publish import copy_public, current_release, describe, table_counts
 from warehouse.query import connect
 from warehouse.revisions import TABLE as REVISIONS
@@ -78,6 +79,7 @@ def as_known(moment: datetime, progress: Progress) -> Path:
     here = settings()
     place = here.home / "as-of" / f"market-{moment:%Y%m%dT%H%M%SZ}.duckdb"
     aside = here.home / "as-of" / "build"
+    Lake(here.lake).prepare()
     with exclusive(aside.with_suffix(".lock")):
         build = build_as_of(moment, aside, progress)
         if not any(rows for name, rows in table_counts(build).items() if name.startswith("core.fct_")):

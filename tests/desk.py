@@ -88,6 +88,6 @@ def registered(*classes: str) -> list[str]:
         f"last_reading_at, 0 as age_days {from_ids}",
         f"create table core.fct_seen as select date '2026-06-01' as price_date, source_id {from_ids}",
         f"create table marts.gpu_prices_daily as select date '2026-06-01' as price_date, * {from_ids}",
-        f"create table ops.names as select source_id {from_ids}",
+        f"create table ops.unresolved_names as select source_id {from_ids}",
         "create table marts.levels as select 2.5::decimal(18,6) as usd_per_gpu_hour",
     ]

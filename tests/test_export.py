@@ -66,7 +66,7 @@ def test_of_each_source_only_what_its_class_allows_leaves(desk: Desk) -> None:
         "marts.gpu_prices_daily": {"full", "derived"},
         "marts.levels": 1,
         "marts.prices": 100,
-        "ops.names": {"full", "derived"},
+        "ops.unresolved_names": {"full", "derived"},
         "ops.problems": 1,
         "ops.value_revisions": 0,
         "ops.source_freshness": {"full", "derived"},
@@ -79,7 +79,7 @@ def test_a_source_that_allows_nothing_takes_the_figures_over_many_sources_with_i
     assert found["core.fct_seen"] == {"full"}
     assert found["marts.gpu_prices_daily"] == {"full", "derived"}
     assert (found["marts.levels"], found["core.offers"]) == (0, 0)
-    assert found["ops.problems"] == 1
+    assert found["ops.unresolved_names"] == {"full", "derived", "none"}
 
 
 def test_a_source_that_allows_nothing_and_was_never_read_takes_nothing_with_it(desk: Desk) -> None:
@@ -88,6 +88,37 @@ def test_a_source_that_allows_nothing_and_was_never_read_takes_nothing_with_it(d
         "update ops.source_freshness set row_count = 0 where source_id = 'is_none'",
     )
     assert sources_of(desk)["marts.levels"] == 1
+
+
+def test_what_two_sources_said_leaves_where_both_allow_it(desk: Desk) -> None:
+    pairs = "('is_full', 'is_full'), ('is_full', 'is_derived'), ('is_derived', 'is_full'), ('is_full', null)"
+    desk.built(
+        *registered("full", "derived"),
+        f"create table ops.disagreements as from (values {pairs}) as t (source_id, other_source_id)",
+        "insert into ops.disagreements values (null, 'is_full')",
+    )
+    with opened(desk.publish()) as connection:
+        (table,) = (found for found in leaving(connection, False) if found.name == "ops.disagreements")
+        assert connection.execute(f"{table.query} order by all").fetchall() == [
+            ("is_full", "is_full"),
+            ("is_full", None),
+        ]
+    assert (table.rows, table.rows_withheld) == (2, 3)
+
+
+def test_revised_values_leave_as_the_values_do(desk: Desk) -> None:
+    keys = ("{}", '{"source_id": "is_full"}', '{"source_id": "is_derived"}')
+    revised = "select 1 as number, unnest([{}]) as value_key"
+    desk.built(
+        *registered("full", "derived"),
+        "create table ops.revised as " + revised.format(", ".join(f"'{key}'" for key in keys)),
+    )
+    with opened(desk.publish()) as connection:
+        (table,) = (found for found in leaving(connection, False) if found.name == "ops.revised")
+        assert connection.execute(f"select value_key from ({table.query}) order by all").fetchall() == [
+            ('{"source_id": "is_full"}',),
+            ("{}",),
+        ]
 
 
 def test_an_internal_export_holds_everything(desk: Desk) -> None:
@@ -112,8 +143,7 @@ def test_the_exceptions_name_tables_that_exist() -> None:
         for file in (DBT_PROJECT / "models" / schema).rglob("*.yml")
         for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", [])
     }
-    assert set(COMPUTED) <= models
-    assert all(any(name.startswith(prefix) for name in models) for prefix in KEPT)
+    assert {*COMPUTED, *KEPT} <= models
 
 
 def test_parquet_holds_the_rows_types_and_descriptions_of_the_release(desk: Desk, target: Path) -> None:

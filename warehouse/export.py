@@ -3,7 +3,8 @@
 Each source has a class (`core.dim_sources.redistribution`): `full`, its rows may be passed on; `derived`,
 only figures worked out from them; `none`, nothing. So
 
-* a row that repeats what one source said (a table with a column source_id) leaves when its source is `full`;
+* a row that repeats what sources said (a table with a column source_id, or one that ends so) leaves when each
+  of them is `full`;
 * a figure of ours about one source (COMPUTED) leaves unless its source is `none`;
 * figures over many sources leave, unless a source of class `none` was read, which cannot be taken out again;
 * what we keep ourselves (KEPT) leaves whole.
@@ -27,8 +28,22 @@ from warehouse.publish import PUBLISHED_SCHEMAS, Release
 
 COMPUTED: Final = ("marts.gpu_prices_daily",)
 """Tables with a source_id whose figures are worked out: medians over offers."""
-KEPT: Final = ("core.dim_", "ops.")
-"""How the names of tables begin that we keep ourselves: what things are, and how the warehouse fares."""
+KEPT: Final = (
+    "core.dim_gpus",
+    "core.dim_labs",
+    "core.dim_models",
+    "core.dim_providers",
+    "core.dim_sources",
+    "ops.catalogue_lag_summary",
+    "ops.held_readings",
+    "ops.holes",
+    "ops.name_coverage",
+    "ops.quarantine_summary",
+    "ops.source_freshness",
+    "ops.source_movements",
+    "ops.unresolved_names",
+)
+"""Tables we keep ourselves: what things are, and how the reading of sources fares. They hold no price."""
 
 
 @dataclass(frozen=True)
@@ -127,17 +142,26 @@ def leaving(connection: duckdb.DuckDBPyConnection, is_internal: bool) -> list[Ta
 
 def _rule(name: str, columns: tuple[Column, ...], has_register: bool, is_mixed: bool) -> str:
     """The condition for a row to leave."""
-    if name.startswith(KEPT):
+    if name in KEPT:
         return "true"
-    if any(column.name == "source_id" for column in columns):
-        allowed = "redistribution <> 'none'" if name in COMPUTED else "redistribution = 'full'"
+    # The list of revised values names a source inside the key of a value, where the value has one.
+    stated = {"value_key": "json_extract_string(value_key, '$.source_id')"}
+    said_by = [
+        stated.get(column.name, column.name)
+        for column in columns
+        if column.name in ("source_id", *stated) or column.name.endswith("_source_id")
+    ]
+    if not said_by:
+        return "false" if is_mixed else "true"
+    if not has_register:
         # Where no register says so, nothing is free.
-        return (
-            f"source_id in (select source_id from core.dim_sources where {allowed})"
-            if has_register
-            else "false"
-        )
-    return "false" if is_mixed else "true"
+        return "false"
+    allowed = "redistribution <> 'none'" if name in COMPUTED else "redistribution = 'full'"
+    free = f"(select source_id from core.dim_sources where {allowed})"
+    # A row without its source is nobody's to give; one without a second source has only the first.
+    return " and ".join(
+        f"coalesce({source} in {free}, {source != 'source_id' and not is_mixed})" for source in said_by
+    )
 
 
 def _has_read_what_may_not_leave(connection: duckdb.DuckDBPyConnection) -> bool:
