@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -19,7 +18,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.scheduler.instigation import ScheduleInstigatorData
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 
@@ -29,12 +27,9 @@ from pipeline.assets.fetch import asset_key, fetch_definitions
 from pipeline.assets.upkeep import prune_runs
 from pipeline.progress import Progress
 from pipeline.registry import find_source
-from tests.conftest import FIXTURES
 from tests.helpers import quick_settings
 from tests.postgres import PostgresServer, find_server
-from tests.replay import Answer, LoopbackServer, ReplayServer
 from warehouse.archive import Archive, Fetch
-from warehouse.query import connect
 from warehouse.settings import REPOSITORY, Settings
 
 DEPLOY = REPOSITORY / "deploy"
@@ -220,78 +215,6 @@ def wait_for(what: str, is_there: Callable[[], Any], process: subprocess.Popen[b
         assert time.monotonic() < until, f"no {what}: {said[-3000:]}"
         time.sleep(1)
     return found
-
-
-@pytest.mark.xdist_group("run")
-def test_the_daemon_runs_what_it_slept_through_catches_up_builds_and_tells(tmp_path: Path) -> None:
-    """It was off for two days. Akash was last read four days ago; Vast.ai is to be read every hour."""
-    home, log = tmp_path / "home", tmp_path / "daemon.log"
-    dagster_home = home / "dagster"
-    dagster_home.mkdir(parents=True)
-    shutil.copy(DEPLOY / "dagster.yaml", dagster_home)
-    last_read_at = datetime.now(UTC) - timedelta(days=4)
-    Archive(home / "raw").record(Fetch("akash", last_read_at, last_read_at, "complete", []))
-    with (
-        ReplayServer(FIXTURES) as vendors,
-        LoopbackServer(lambda _: Answer(b"ok")) as receiver,
-        dg.DagsterInstance.from_config(str(dagster_home)) as instance,
-    ):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AIMARKET_")}
-        environment = kept | {
-            "PYTHONPATH": str(REPOSITORY),
-            "DAGSTER_HOME": str(dagster_home),
-            "AIMARKET_HOME": str(home),
-            "AIMARKET_MIRROR_URL": vendors.url,
-            "AIMARKET_REQUESTS_PER_SECOND": "1000",
-            "AIMARKET_HOURLY": "vastai",
-            "AIMARKET_ALERTS": receiver.url.replace("http", "json"),
-            "AIMARKET_PING_URL": f"{receiver.url}/ping",
-        }
-        workspace = ["-w", "workspace.yaml"]
-        schedule = [str(PROGRAMS / "dagster"), "schedule", "start", "fetch_hourly", *workspace]
-        subprocess.run(schedule, env=environment, cwd=REPOSITORY, check=True, capture_output=True)
-        (noted,) = instance.all_instigator_state()
-        two_days_ago = (datetime.now(UTC) - timedelta(days=2)).timestamp()
-        cron = noted.instigator_data.cron_schedule  # type: ignore[union-attr]
-        instance.update_instigator_state(noted.with_data(ScheduleInstigatorData(cron, two_days_ago)))
-        daemon_command = [str(PROGRAMS / "dagster-daemon"), "run", *workspace]
-        with running(daemon_command, environment, log) as daemon:
-
-            def heard() -> bool:
-                return any(request.path == "/ping" for request in receiver.requests)
-
-            wait_for("sign of life", heard, daemon, log)
-        runs = {run.job_name: run for run in instance.get_runs()}
-    assert {name: run.status for name, run in runs.items()} == dict.fromkeys(
-        ("fetch", "catch_up", "build"), dg.DagsterRunStatus.SUCCESS
-    )
-    # Of all the ticks of two days one runs, for the day it runs on.
-    assert runs["fetch"].tags["dagster/partition"] == datetime.now(UTC).date().isoformat()
-    read = {fetch.source_id for fetch in Archive(home / "raw").fetches() if fetch.started_at > last_read_at}
-    assert read == {"vastai", "akash"}
-    with connect(home / "market.duckdb") as release:
-        holes = release.execute(
-            "select source_id, hole_date, is_permanent from ops.holes order by 2"
-        ).fetchall()
-    expected = [(last_read_at + timedelta(days=number)).date() for number in (1, 2, 3)]
-    assert holes == [("akash", day, True) for day in expected]
-    metrics = (home / "metrics.prom").read_text()
-    assert 'aimarket_source_lost_days{source="akash"} 3.0' in metrics
-    for job in ("fetch", "catch_up", "build"):
-        assert f'aimarket_run_success{{job="{job}"}} 1.0' in metrics
-    titles = [json.loads(request.body)["title"] for request in receiver.requests if request.method == "POST"]
-    assert titles.count("aimarket: 3 days of 1 sources are lost for good") == 1
-    assert len(titles) == len(set(titles))
-    with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
-        checks = [
-            event.asset_check_evaluation_data
-            for record in instance.all_logs(runs["build"].run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-            if (event := record.dagster_event) and event.asset_check_evaluation_data
-        ]
-    told = {(check.asset_key.path[-1], check.check_name): check.passed for check in checks}
-    assert told["gpu_prices_daily", "fresh"] is True
-    assert told["leaderboard_scores_daily", "fresh"] is False
-    assert told["vastai", "steady_prices"] is True
 
 
 @pytest.fixture

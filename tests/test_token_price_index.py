@@ -336,7 +336,11 @@ def test_prices_that_follow_the_model_give_its_months_back(models: Models, seed:
     )
     index = hedonics(models, window, "token_price_index_monthly")["token_price_index_monthly"]
     rows = index.filter(index_kind="hedonic").sort("price_month")
-    assert rows["index_value"].to_list() == pytest.approx([100 * math.exp(p) for p in path], rel=1e-6)
+    # A month with too few offers has no row; the first that has one is the base.
+    shown = [path[numbers[at]] for at in rows["price_month"]]
+    assert rows["index_value"].to_list() == pytest.approx(
+        [100 * math.exp(p - shown[0]) for p in shown], rel=1e-6
+    )
     # No error, no spread.
     assert rows["index_low"].to_list() == pytest.approx(rows["index_high"].to_list(), rel=1e-6)
     assert rows["open_coefficient"].to_list()[1:] == pytest.approx([-0.7] * 3, abs=1e-6)
