@@ -15,7 +15,7 @@ import duckdb
 TABLE: Final = "ops.value_revisions"
 MOST_ROWS: Final = 1_000
 """Changed values of one table listed per release; the count is of all of them."""
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "release_id": ("varchar", "Release that changed the value."),
     "table_name": ("varchar", "Table of the value, schema-qualified."),
     "vintage": ("integer", "Number of the table's vintages up to this one; the first publication is 1."),
@@ -27,6 +27,10 @@ _COLUMNS: Final = {
     "value_after": ("varchar", "The same numbers now; null where the row is gone."),
     "reason": ("varchar", "What differs between the two builds and can have moved the value."),
 }
+DESCRIPTION: Final = (
+    "Grain: one row per release_id, table_name and value_key. Values that were final and are others now, "
+    f"at most {MOST_ROWS:,} rows per table and release."
+)
 _NUMBERS: Final = ("DECIMAL%", "DOUBLE", "FLOAT")
 
 
@@ -53,20 +57,17 @@ def note_revisions(
     ``grains``: key columns of each table that is compared, namely where both hold it and its ``status``.
     ``last_vintages``: of the tables so far. Returns what changed, by table; empty where nothing did.
     """
-    stated = ", ".join(f"{name} {kind}" for name, (kind, _) in _COLUMNS.items())
+    stated = ", ".join(f"{name} {kind}" for name, (kind, _) in COLUMNS.items())
     connection.execute(f"create table release.{TABLE} ({stated})")
     if _columns(connection, "last", TABLE):
-        connection.execute(f"insert into release.{TABLE} select {', '.join(_COLUMNS)} from last.{TABLE}")
+        connection.execute(f"insert into release.{TABLE} select {', '.join(COLUMNS)} from last.{TABLE}")
     revised = [
         found
         for table, grain in sorted(grains.items())
         if (found := _revise(connection, release_id, table, grain, last_vintages.get(table, 1) + 1, reason))
     ]
-    connection.execute(
-        f"comment on table release.{TABLE} is 'Grain: one row per release_id, table_name and value_key. "
-        f"Values that were final and are others now, at most {MOST_ROWS:,} rows per table and release.'"
-    )
-    for name, (_, comment) in _COLUMNS.items():
+    connection.execute(f"comment on table release.{TABLE} is '{DESCRIPTION}'")
+    for name, (_, comment) in COLUMNS.items():
         connection.execute(f"comment on column release.{TABLE}.{name} is $${comment}$$")
     return revised
 

@@ -1,0 +1,118 @@
+"""The documentation that is generated is what the project gives, and every answer in it is a real one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from docs import write
+from docs.dictionary import dictionary, unit
+from warehouse.query import connect
+
+pytestmark = pytest.mark.xdist_group("docs")
+AGAIN = "run `python -m docs.write` and read what it changes"
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The bundled history, built as of the day the documentation stands at."""
+    with connect(write.build(tmp_path_factory.mktemp("docs"))) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return write.manifest()
+
+
+def sections(text: str) -> dict[str, str]:
+    """The body below each heading of the second level."""
+    parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_every_answer_of_the_cookbook_is_what_its_query_gives(market: duckdb.DuckDBPyConnection) -> None:
+    text = write.COOKBOOK.read_text(encoding="utf-8")
+    now, stated = sections(write.cookbook(text, market)), sections(text)
+    assert {question: body for question, body in now.items() if body != stated[question]} == {}, AGAIN
+
+
+def test_the_cookbook_has_twenty_questions_with_answers() -> None:
+    answered = {
+        question: re.search(r"```\n\n\| .+ \|\n\| --- .*\|\n(\| .+ \|\n)+", body) is not None
+        for question, body in sections(write.COOKBOOK.read_text(encoding="utf-8")).items()
+    }
+    assert len(answered) >= 20
+    assert all(answered.values()), [question for question, is_there in answered.items() if not is_there]
+
+
+def test_the_dictionary_is_what_the_project_gives(
+    market: duckdb.DuckDBPyConnection, project: dict[str, Any]
+) -> None:
+    assert write.DICTIONARY.read_text(encoding="utf-8") == dictionary(market, project), AGAIN
+
+
+def test_every_public_column_has_its_line(market: duckdb.DuckDBPyConnection) -> None:
+    told = sections(write.DICTIONARY.read_text(encoding="utf-8"))
+    for table, column in market.execute(
+        "select table_schema || '.' || table_name, column_name from information_schema.columns "
+        "where table_schema in ('core', 'marts', 'ops')"
+    ).fetchall():
+        line = next(line for line in told[table].splitlines() if line.startswith(f"| `{column}` |"))
+        assert all(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]), f"{table}.{column}"
+        assert told[table].lstrip().startswith("Grain: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("median_usd_per_gpu_hour", "DECIMAL(18,6)", "USD per accelerator-hour"),
+        ("blended_usd_per_mtok", "DECIMAL(18,9)", "USD per million tokens"),
+        ("web_search_usd_per_search", "DECIMAL(18,9)", "USD per search"),
+        ("output_tokens_per_second_per_gpu", "DOUBLE", "tokens per second and gpu"),
+        ("context_tokens", "BIGINT", "tokens"),
+        ("age_days", "INTEGER", "days"),
+        ("price_month", "DATE", "UTC month, its first day"),
+        ("observed_at", "TIMESTAMP", "UTC instant"),
+        ("is_thin", "BOOLEAN", "true or false"),
+        ("gpu_id", "VARCHAR", "text"),
+    ],
+)
+def test_a_column_has_the_unit_its_name_ends_with(name: str, kind: str, words: str) -> None:
+    assert unit(name, kind) == words
+
+
+def test_a_number_without_a_unit_is_an_error() -> None:
+    with pytest.raises(LookupError, match=r"memory .* has no unit"):
+        unit("memory", "DOUBLE")
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("comment on column {table}.lab_id is null", "core.dim_labs.lab_id has no description"),
+        (
+            "comment on table {table} is 'Labs.'",
+            "core.dim_labs does not begin its description with its grain",
+        ),
+        ("alter table {table} add column size double", "size .* has no unit"),
+    ],
+)
+def test_what_is_not_described_is_an_error(
+    tmp_path: Path, project: dict[str, Any], statement: str, said: str
+) -> None:
+    with duckdb.connect(str(tmp_path / "market.duckdb")) as connection:
+        connection.execute("create schema core; create table core.dim_labs (lab_id varchar)")
+        connection.execute("comment on table core.dim_labs is 'Grain: one row per lab_id.'")
+        connection.execute("comment on column core.dim_labs.lab_id is 'Key.'")
+        assert "| `lab_id` | varchar | text | Key. |" in dictionary(connection, project)
+        connection.execute(statement.format(table="core.dim_labs"))
+        if "add column" in statement:
+            connection.execute("comment on column core.dim_labs.size is 'Size.'")
+        with pytest.raises(LookupError, match=said):
+            dictionary(connection, project)
