@@ -157,8 +157,8 @@ HEAD: Final = """\
 
 Written by `python -m docs.write` from the project and a build of the bundled history; a test fails where it
 differs. Every table begins with its grain. Every column of a table is made of the tables it comes from; what
-lies at the bottom are observations, whose contracts are in `warehouse/contracts.py`, and seeds in `sql/seeds`.
-The same unit ends the name of the same quantity everywhere. Null is unknown, never zero.
+lies at the bottom are observations, with contracts in `warehouse/contracts.py`, and seeds in `sql/seeds`. The
+same unit ends the name of the same quantity everywhere. Null is unknown, never zero.
 """
 MACROS_HEAD: Final = """\
 Called inside a release, with `aimarket sql` and `warehouse.connect()` also without `marts.`. Parameters that
