@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 
 from docs import write
 from docs.dictionary import dictionary, unit
+from tests.postgres import PostgresServer, find_server
+from warehouse.postgres import READER, export_postgres
+from warehouse.publish import Release
 from warehouse.query import connect
 
 pytestmark = pytest.mark.xdist_group("docs")
@@ -19,9 +24,14 @@ AGAIN = "run `python -m docs.write` and read what it changes"
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled history, built as of the day the documentation stands at."""
-    with connect(write.build(tmp_path_factory.mktemp("docs"))) as connection:
+    return write.build(tmp_path_factory.mktemp("docs"))
+
+
+@pytest.fixture(scope="module")
+def market(built: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(built) as connection:
         yield connection
 
 
@@ -66,6 +76,42 @@ def test_every_public_column_has_its_line(market: duckdb.DuckDBPyConnection) -> 
         line = next(line for line in told[table].splitlines() if line.startswith(f"| `{column}` |"))
         assert all(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]), f"{table}.{column}"
         assert told[table].lstrip().startswith("Grain: ")
+
+
+def dashboards() -> dict[str, str]:
+    """The queries of the example dashboards, by file and title."""
+    grafana = json.loads((write.HERE / "bi" / "grafana.json").read_text(encoding="utf-8"))
+    metabase = json.loads((write.HERE / "bi" / "metabase.json").read_text(encoding="utf-8"))
+    found = {
+        f"grafana: {panel['title']}": re.sub(
+            r"\$__timeFilter\((\w+)\)", r"\1 >= '2020-01-01'", target["rawSql"]
+        )
+        for panel in grafana["panels"]
+        for target in panel["targets"]
+    }
+    return found | {f"metabase: {question['name']}": question["query"] for question in metabase["questions"]}
+
+
+@pytest.mark.skipif(find_server() is None, reason="no PostgreSQL server to ask the dashboards' queries")
+def test_every_panel_of_the_example_dashboards_shows_something(built: Path) -> None:
+    stands_at = f"{write.AS_OF}T00:00:00+00:00"
+    release = Release("docs", built, {"created_at": stands_at, "as_of": stands_at})
+    with PostgresServer() as server:
+        export_postgres(release, server.url())
+        with psycopg.connect(server.url()) as connection:
+            connection.execute(f"create role dashboard in role {READER}")
+            connection.execute("set role dashboard")
+            shown = {
+                title: len(connection.execute(query).fetchall()) for title, query in dashboards().items()
+            }
+    assert len(shown) == 8
+    assert all(shown.values()), shown
+
+
+def test_the_pages_lead_to_files_that_are_there() -> None:
+    for page in write.HERE.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} leads to {target}"
 
 
 @pytest.mark.parametrize(

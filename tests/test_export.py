@@ -19,6 +19,7 @@ from warehouse import parquet
 from warehouse.errors import ExportFailed
 from warehouse.export import COMPUTED, KEPT, leaving, opened
 from warehouse.parquet import export_parquet
+from warehouse.query import connect
 from warehouse.settings import DBT_PROJECT
 
 
@@ -171,6 +172,15 @@ def test_parquet_holds_the_rows_types_and_descriptions_of_the_release(desk: Desk
         "where decode(key) = 'description'"
     ).fetchall()
     assert kept == [("What it's about: {braces}",)]
+
+
+def test_a_release_that_this_process_reads_can_be_exported(desk: Desk, target: Path) -> None:
+    desk.built()
+    release = desk.publish()
+    with connect(release.path) as reader:
+        export_parquet(release, str(target))
+        assert reader.sql("select count(*) from marts.prices").fetchall() == [(100,)]
+    assert len(read(target, "marts.prices")) == 100
 
 
 def test_a_view_leaves_as_a_table_and_by_the_same_rule(desk: Desk, target: Path) -> None:

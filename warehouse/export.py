@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 
 from warehouse.errors import ExportFailed
-from warehouse.publish import PUBLISHED_SCHEMAS, Release
+from warehouse.publish import PUBLISHED_SCHEMAS, Release, literal
 
 COMPUTED: Final = ("marts.gpu_prices_daily",)
 """Tables with a source_id whose figures are worked out: medians over offers."""
@@ -96,9 +96,14 @@ def about(release: Release, is_internal: bool) -> dict[str, Any]:
 
 @contextmanager
 def opened(release: Release) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to a release for statements of ours: read-only there, but free to write other files."""
-    with duckdb.connect(str(release.path), read_only=True) as connection:
+    """A connection to a release for statements of ours: read-only there, but free to write other files.
+
+    Attached to a database of its own, because readers in this process have locked the release's.
+    """
+    with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach {literal(str(release.path))} as release (read_only)")
+        connection.execute("use release")
         yield connection
 
 
@@ -107,9 +112,11 @@ def leaving(connection: duckdb.DuckDBPyConnection, is_internal: bool) -> list[Ta
     described = connection.execute(
         """
         with tables as (
-            select table_oid, schema_name, table_name, comment from duckdb_tables()
+            select database_oid, table_oid, schema_name, table_name, comment from duckdb_tables()
             union all
-            select view_oid, schema_name, view_name, comment from duckdb_views() where not internal
+            select database_oid, view_oid, schema_name, view_name, comment
+            from duckdb_views()
+            where not internal
         )
 
         select
@@ -120,7 +127,8 @@ def leaving(connection: duckdb.DuckDBPyConnection, is_internal: bool) -> list[Ta
                 order by columns.column_index
             )
         from tables
-        inner join duckdb_columns() as columns on tables.table_oid = columns.table_oid
+        inner join duckdb_columns() as columns
+            on tables.database_oid = columns.database_oid and tables.table_oid = columns.table_oid
         where list_contains(?, tables.schema_name)
         group by name
         order by name
