@@ -273,3 +273,58 @@ def test_what_cannot_be_done_is_told_in_one_message(shell: Shell, arguments: lis
 
 def test_replay_without_an_archive_has_nothing_to_do(shell: Shell) -> None:
     assert shell.json("replay") == []
+
+
+HOSTILE = "gpt\x1b]0;owned\x07\x1b[2J\r[red]x[/red]\u202eexe\x9b31m"
+SHOWN = r"gpt\x1b]0;owned\x07\x1b[2J\x0d[red]x[/red]\u202eexe\x9b31m"
+
+
+def test_a_hostile_name_is_shown_and_not_obeyed(shell: Shell) -> None:
+    shell.publish(1)
+    literal = "concat(" + ", ".join(f"chr({ord(letter)})" for letter in HOSTILE) + ")"
+    shown = shell("sql", f'select {literal} as name, 1 as "{HOSTILE}"').stdout
+    assert shown.count(SHOWN) == 2
+    assert not set(shown) & set("\x1b\x07\r\x9b\u202e")
+    # A file and a pipe hold what the vendor wrote.
+    assert HOSTILE in shell("sql", f"select {literal} as name", "--format", "csv").stdout.replace("\n", "\r")
+    assert json.loads(shell("sql", f"select {literal} as name", "--format", "json").stdout) == [
+        {"name": HOSTILE}
+    ]
+    complaint = shell("sql", f"select error({literal})", exits=1).stderr
+    assert SHOWN in complaint
+    assert not set(complaint) & set("\x1b\x07\x9b\u202e")
+
+
+def test_statements_come_from_an_argument_a_file_or_standard_input(shell: Shell, tmp_path: Path) -> None:
+    shell.publish(1)
+    file = tmp_path / "question.sql"
+    file.write_text(f"set variable usd = 1;\n-- the question\n{PRICES};")
+    told = [
+        shell("sql", PRICES, "--format", "csv").stdout,
+        shell("sql", "--file", str(file), "--format", "csv").stdout,
+        shell("sql", "-", "--format", "csv", stdin=PRICES).stdout,
+        shell("sql", "--format", "csv", stdin=PRICES).stdout,
+    ]
+    assert len(set(told)) == 1
+    assert "2026-06-01,1.250000," in told[0]
+    both = shell("sql", "select 1 as first; select 2 as second").stdout
+    assert both.index("first") < both.index("second")
+    assert "not both" in shell("sql", PRICES, "--file", str(file), exits=2).stderr
+
+
+def test_a_past_day_without_a_release_is_an_error(shell: Shell) -> None:
+    shell.publish(1)
+    assert shell("sql", PRICES, "--as-of", "2100-01-01").stdout == shell("sql", PRICES).stdout
+    said = shell("sql", PRICES, "--as-of", "2020-01-01", exits=1).stderr
+    assert "nothing is kept that was published by 2020-01-01" in said
+
+
+def test_a_release_is_exported_by_command(shell: Shell, tmp_path: Path) -> None:
+    assert "nothing is published" in shell("export", "parquet", str(tmp_path / "out"), exits=1).stderr
+    release_id = shell.publish(1)
+    told = shell.json("export", "parquet", str(tmp_path / "out"))
+    assert (told["release_id"], told["rows"], told["rows_withheld"]) == (release_id, 3, 0)
+    assert (tmp_path / "out" / "latest" / "manifest.json").exists()
+    refused = shell("export", "postgres", "postgresql://x:geheim@127.0.0.1:1/x", exits=1).stderr
+    assert "the export failed" in refused
+    assert "geheim" not in refused
