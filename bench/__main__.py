@@ -1,4 +1,4 @@
-"""`python -m bench [part ...]` prints the tables; parts: load, backfill, fetch, run, start. None named: all.
+"""`python -m bench [part ...]` prints the tables; parts: load, backfill, fetch, run, serve, start. None: all.
 
 Exit code 1 when a ratio is over its limit.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import backfill, fetch, load, run, start
+from bench import backfill, fetch, load, run, serve, start
 from bench.table import Row, show
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "backfill": backfill.measure,
     "fetch": fetch.measure,
     "run": run.measure,
+    "serve": serve.measure,
     "start": start.measure,
 }
 

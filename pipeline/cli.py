@@ -442,6 +442,21 @@ def report(open_it: Annotated[bool, typer.Option("--open", help="Open it in the 
 
 
 @app.command()
+def docs(open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False) -> None:
+    """Write dbt's documentation of the last build, with lineage, as one HTML file that needs no network."""
+    from warehouse.files import exclusive
+    from warehouse.settings import settings
+
+    with exclusive(settings().build.with_suffix(".lock")):
+        from pipeline.dbt import write_site
+
+        path = write_site()
+    typer.echo(path)
+    if open_it:
+        typer.launch(path.as_uri())
+
+
+@app.command()
 def releases(as_json: AsJson = False) -> None:
     """Published releases, newest first; the current one is marked."""
     from pipeline.console import emit, show_releases

@@ -27,6 +27,7 @@ from dbt_common.events.functions import msg_to_dict
 
 from pipeline.progress import Progress
 from warehouse.errors import AimarketError
+from warehouse.files import write_file
 from warehouse.settings import DBT_PROJECT, HISTORY, settings
 
 RESULTS = ("LogModelResult", "LogSeedResult", "LogTestResult")
@@ -84,6 +85,24 @@ def build_as_of(moment: datetime, folder: Path, progress: Progress) -> Path:
         for _ in results(["build", *kinds, "--vars", as_of], folder, build=build):
             progress.advance_build()
     return build
+
+
+def write_site() -> Path:
+    """dbt's documentation of the last build as one page that needs no network, and where it is.
+
+    Raises AimarketError where nothing was built.
+    """
+    here = settings()
+    if not here.build.exists():
+        raise AimarketError("nothing is built; `aimarket build` builds")
+    target, page = here.home / "docs" / "target", here.home / "docs" / "index.html"
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / "docs.log").open("w", encoding="utf-8") as log, redirect_stdout(log):
+        for _ in results(["--quiet", "docs", "generate", "--static"], target):
+            pass
+    written = (target / "static_index.html").read_bytes()
+    write_file(page, lambda temporary: temporary.write_bytes(written))
+    return page
 
 
 def project_digest() -> str:

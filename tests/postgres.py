@@ -37,6 +37,7 @@ class PostgresServer:
         programs = find_server()
         if programs is None:
             raise FileNotFoundError("no initdb on the PATH or below /usr/lib/postgresql")
+        self._programs = programs
         # Not below pytest's folder: others may not enter it, and the path of a socket has to be short.
         self.folder = Path(tempfile.mkdtemp(prefix="aimarket-pg-"))
         self._as: dict[str, Any] = {}
@@ -90,6 +91,13 @@ class PostgresServer:
     def url(self, database: str = "postgres", user: str = OWNER, password: str = "") -> str:
         secret = f":{password}" if password else ""
         return f"postgresql://{user}{secret}@/{database}?host={self.folder}"
+
+    def run(self, statements: str) -> None:
+        """Statements through psql, in one transaction each."""
+        command = [self._programs / "psql", "-q", "-X", "-v", "ON_ERROR_STOP=1", "-c", statements, self.url()]
+        subprocess.run(
+            command, check=True, capture_output=True, env={"PGOPTIONS": "-c client_min_messages=error"}
+        )
 
     @property
     def log(self) -> str:

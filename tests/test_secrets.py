@@ -1,4 +1,4 @@
-"""Keys of vendors go to the vendor and nowhere else: keyed sources are fetched and what is left is searched."""
+"""Keys of vendors go to the vendor alone: keyed sources are fetched, and what is left is searched."""
 
 from __future__ import annotations
 
