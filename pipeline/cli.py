@@ -50,6 +50,14 @@ class SqlFormat(StrEnum):
     parquet = "parquet"
 
 
+class NameKind(StrEnum):
+    """What a name is meant to name."""
+
+    gpu = "gpu"
+    provider = "provider"
+    model = "model"
+
+
 @app.command()
 def run(
     strict: Annotated[bool, typer.Option(help="Exit 1 when any source failed.")] = False,
@@ -321,7 +329,7 @@ def alerts(
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """What is published, how old each mart's data are, and how each source stands."""
+    """What is published, how old each mart's data are, how far names are resolved, how each source stands."""
     from pipeline.console import emit, show_status
     from pipeline.status import status as read_status
 
@@ -330,6 +338,28 @@ def status(as_json: AsJson = False) -> None:
         emit(told)
     else:
         show_status(told)
+
+
+@app.command()
+def names(
+    kind: Annotated[NameKind | None, typer.Option(help="Only names of this kind.")] = None,
+    limit: Annotated[int, typer.Option(help="Names per kind, those with most rows first.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Names nothing resolves, the nearest known ones, and the seed row that would resolve each.
+
+    Nothing is applied: put the rows you believe into the seed, then `aimarket build`.
+    """
+    from pipeline.console import emit, show_names
+    from pipeline.names import open_names
+    from warehouse.query import connect
+
+    with connect() as release:
+        found = [name for one in ([kind] if kind else NameKind) for name in open_names(release, one, limit)]
+    if as_json:
+        emit(found)
+    else:
+        show_names(found)
 
 
 @app.command()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.causes import Cause
     from pipeline.headline import Headline
     from pipeline.loading import Result
+    from pipeline.names import OpenName
     from pipeline.review import Difference, Review
     from pipeline.status import Status
     from pipeline.verifying import Verified
@@ -237,6 +238,43 @@ def show_status(status: Status) -> None:
             )
         OUT.print()
         OUT.print(marts)
+    if status.names:
+        OUT.print("\nNames: rows whose names are resolved, and the share that is to be.")
+        table = _table("kind", "population", "names", "rows", "resolved", "floor")
+        for part in status.names:
+            is_low = part.floor_ratio is not None and part.resolved_ratio < part.floor_ratio
+            table.add_row(
+                part.kind,
+                part.population,
+                f"{part.names:,}",
+                f"{part.rows:,}",
+                Text(f"{100 * part.resolved_ratio:.2f} %", style="red" if is_low else ""),
+                "" if part.floor_ratio is None else f"{100 * part.floor_ratio:.0f} %",
+            )
+        OUT.print(table)
+
+
+def show_names(names: Sequence[OpenName]) -> None:
+    if not names:
+        OUT.print("The current release has no open name.")
+        return
+    table = _table("kind", "name", "rows", "sources", "nearest, of 100")
+    for name in names:
+        table.add_row(
+            name.kind,
+            Text(name.name_raw),
+            f"{name.rows:,}",
+            " ".join(name.source_ids),
+            ", ".join(f"{candidate.id} {candidate.score:.0f}" for candidate in name.candidates),
+        )
+    OUT.print(table)
+    for seed in dict.fromkeys(name.seed for name in names):
+        OUT.print(Text(f"\nRows of {seed} that would resolve them; read before you paste:", style="bold"))
+        for name in names:
+            if name.seed == seed:
+                OUT.print(Text(name.seed_row), soft_wrap=True)
+    if not all(name.has_proposal for name in names):
+        OUT.print("\n?: nothing known is near enough; what is new needs its own row in a seed first.")
 
 
 def show_caught(caught: Sequence[Caught]) -> None:

@@ -32,6 +32,14 @@ MOVEMENTS: Final = """
     qualify read_date = max(read_date) over (partition by source_id, contract) and is_anomaly
     order by all
 """
+HAS_FLOORS: Final = """
+    select count(*) from information_schema.columns
+    where table_schema = 'ops' and table_name = 'name_coverage' and column_name = 'floor_ratio'
+"""
+COVERAGE: Final = """
+    select kind, population, name_count, row_count, resolved_ratio, floor_ratio
+    from ops.name_coverage where source_id is null order by kind, population
+"""
 
 
 @dataclass(frozen=True)
@@ -78,13 +86,26 @@ class Movement:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """Of a kind of names the share of rows that are resolved, 0 to 1, and what it is to be at least."""
+
+    kind: str
+    population: str
+    names: int
+    rows: int
+    resolved_ratio: float
+    floor_ratio: float | None
+
+
+@dataclass(frozen=True)
 class Status:
-    """The current release, every source and every mart."""
+    """The current release, how far its names are resolved, every source and every mart."""
 
     release_id: str | None
     released_at: datetime | None
     row_count: int
     home: str
+    names: list[Coverage]
     sources: list[SourceStatus]
     marts: list[MartStatus]
     movements: list[Movement]
@@ -124,7 +145,7 @@ def status(now: datetime | None = None) -> Status:
             )
         )
     release = current_release(here.releases, here.market)
-    marts, movements = _of_release(release, now) if release else ([], [])
+    marts, movements, names = _of_release(release, now) if release else ([], [], [])
     today = now.astimezone(UTC).date()
     since = today - timedelta(days=LOOKED_BACK_DAYS)
     missed = missed_days(live_sources(), Archive(here.archive), lake, today, since)
@@ -133,6 +154,7 @@ def status(now: datetime | None = None) -> Status:
         released_at=datetime.fromisoformat(release.manifest["created_at"]) if release else None,
         row_count=sum(table["rows"] for table in release.manifest["tables"].values()) if release else 0,
         home=str(here.home),
+        names=names,
         sources=found,
         marts=marts,
         movements=movements,
@@ -141,16 +163,21 @@ def status(now: datetime | None = None) -> Status:
     )
 
 
-def _of_release(release: Release, now: datetime) -> tuple[list[MartStatus], list[Movement]]:
-    """Ages of the marts as of ``now``, and movements that stand out; none where the tables are missing."""
+def _of_release(release: Release, now: datetime) -> tuple[list[MartStatus], list[Movement], list[Coverage]]:
+    """Ages of the marts as of ``now``, movements that stand out, and how far names are resolved.
+
+    Nothing where the tables are missing, or are of an older release and have other columns.
+    """
     with connect(release.path) as connection:
         known = {f"{schema}.{table}" for schema, table in connection.execute(TABLES).fetchall()}
         marts = connection.execute(MARTS).fetchall() if "ops.mart_freshness" in known else []
         moved = connection.execute(MOVEMENTS).fetchall() if "ops.source_movements" in known else []
+        has_floors = connection.execute(HAS_FLOORS).fetchall() == [(1,)]
+        covered = connection.execute(COVERAGE).fetchall() if has_floors else []
     found = []
     for mart, stated, source_count, stalled_source_count, was_stale in marts:
         read_at = stated.replace(tzinfo=UTC) if stated else None
         age_days = (now.astimezone(UTC).date() - read_at.date()).days if read_at else None
         is_stale = was_stale or age_days is None or age_days > MART_FRESH_DAYS
         found.append(MartStatus(mart, read_at, age_days, source_count, stalled_source_count, is_stale))
-    return found, [Movement(*row) for row in moved]
+    return found, [Movement(*row) for row in moved], [Coverage(*row) for row in covered]

@@ -87,7 +87,8 @@ PRICES = "select price_date, usd_per_gpu_hour, rank from marts.gpu_prices_daily 
 
 def test_help_names_every_command(shell: Shell) -> None:
     told = shell("--help").stdout
-    for command in ("run", "fetch", "build", "backfill", "replay", "status", "sql", "sources", "rollback"):
+    reading = ("status", "names", "sql", "sources", "releases")
+    for command in ("run", "fetch", "build", "backfill", "replay", "rollback", *reading):
         assert command in told
 
 

@@ -276,6 +276,20 @@ def test_the_report_stands_beside_the_release(home: Home) -> None:
 
 
 @pytest.mark.usefixtures("first_run")
+def test_how_far_names_are_resolved_is_told_and_what_is_left_open_with_its_row(home: Home) -> None:
+    coverage = {
+        (part["kind"], part["population"]): part
+        for part in json.loads(home.aimarket("status", "--json"))["names"]
+    }
+    assert {kind for kind, _ in coverage} == {"gpu", "provider", "model"}
+    assert coverage["gpu", "flagships"]["resolved_ratio"] == 1
+    for population in ("first_party_labs", "largest_hosts"):
+        assert coverage["model", population]["resolved_ratio"] >= 0.97
+    (left_open,) = home.ask("select count(distinct (kind, market, name_key)) as n from ops.unresolved_names")
+    assert len(json.loads(home.aimarket("names", "--limit", "100000", "--json"))) == left_open["n"] > 0
+
+
+@pytest.mark.usefixtures("first_run")
 def test_a_second_run_of_the_day_fetches_nothing_and_publishes_the_same_numbers(home: Home) -> None:
     before = home.digests()
     told = json.loads(home.aimarket("run", "--json"))

@@ -54,7 +54,9 @@
 {% macro build_state() -%}
     select contract, source_id, reading_scope, read_at, recorded_at
     from {{ ref('int_readings__current') }}
-    {% for seed in ['gpu_rules', 'gpus', 'providers', 'provider_aliases', 'sources'] %}
+    {% for seed in [
+        'gpu_rules', 'gpus', 'labs', 'model_aliases', 'models', 'provider_aliases', 'providers', 'sources',
+    ] %}
     union all
     select
         'seeds' as contract,

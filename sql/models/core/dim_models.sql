@@ -6,6 +6,12 @@ models as (
 
 ),
 
+architectures as (
+
+    select * from {{ ref('model_architectures') }}
+
+),
+
 labs as (
 
     select * from {{ ref('labs') }}
@@ -76,12 +82,24 @@ final as (
         models.license,
         stated.stated_context_tokens,
         models.confidence,
+        architectures.layer_count,
+        architectures.hidden_size,
+        architectures.cache_form,
+        architectures.kv_head_count,
+        architectures.head_size,
+        architectures.cache_bytes_per_token,
+        architectures.native_precision,
+        architectures.native_context_ktokens,
+        architectures.source as architecture_source,
+        architectures.confidence as architecture_confidence,
         seen.first_observed_at,
         seen.last_observed_at,
         cast(coalesce(seen.host_count, 0) as integer) as host_count
     from models
     inner join labs
         on models.lab_id = labs.lab_id
+    left join architectures
+        on models.model_id = architectures.model_id
     left join stated
         on models.model_id = stated.model_id
     left join seen

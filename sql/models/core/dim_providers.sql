@@ -29,6 +29,8 @@ final as (
         providers.provider_name,
         providers.gpu_segment,
         providers.token_segment,
+        providers.gpu_segment != 'aggregator' as is_gpu_venue,
+        providers.token_segment != 'aggregator' as is_token_venue,
         providers.country,
         providers.homepage,
         providers.confidence,

@@ -1,197 +1,148 @@
-{#-
-    The steps that lead from a model's name as written to the name of its base model, in their order. Each
-    works on what the steps before left; the first form that is an alias decides, and its step is the rule.
-    [rule, expression of the text `name`].
--#}
-{%- set hosting = '(-(fp4|fp8|fp16|bf16|int4|int8|awq|nvfp4|mxfp4|gguf|tee|fast|free|maas|hf|basic|tput|nitro'
-    ~ '|exacto|original|cheaper|reference|dynamic|vllm|versatile|sambanova|cs|cloud))+$' -%}
-{%- set date_tag = '-(20[0-9]{2}-?[01][0-9]-?[0-3][0-9]|[01][0-9]-20[0-9]{2}|[01][0-9]-[0-3][0-9]'
-    ~ '|0[0-9]{3}|1[0-2][0-3][0-9]|00[0-9])$' -%}
-{%- set effort = '^((o[134]|gpt-|claude-|grok-|gemini-|qwen3|deepseek-|glm-|kimi-|mimo-|ernie-).*?)'
-    ~ '(-(minimal|low|medium|high|xhigh|max|none|default|think|thinking|nothink|nothinking|no-think'
-    ~ '|no-thinking|[0-9]+k-think|[0-9]+k-thinking|thinking-[0-9]{2,}k|thinking-[0-9]{4,}|tokens|diff'
-    ~ '|reasoner))+$' -%}
-{%- set steps = [
-    ['as written', "trim(regexp_replace(lower(name), '[^a-z0-9]+', '-', 'g'), '-')"],
-    ['path and tail left out', "trim(regexp_replace(regexp_replace(regexp_replace("
-        ~ "lower(name), '^.*(/|%2f)', ''), '[:@][a-z].*$', ''), '[^a-z0-9]+', '-', 'g'), '-')"],
-    ['spelling', "regexp_replace(regexp_replace(regexp_replace(name, '([0-9])p([0-9])', '\\1-\\2', 'g'),"
-        ~ " '^(meta-)?llama-?v?([0-9])', 'llama-\\2'), '^qwen-([0-9])', 'qwen\\1')"],
-    ['region left out', "regexp_replace(name, '^(us-gov|us|eu|apac|au|jp|global)-', '')"],
-    ['maker left out', "regexp_replace(regexp_replace(regexp_replace(name, '^(anthropic|amazon|azure|ai21"
-        ~ "|alibaba|baidu|bytedance-seed|cohere|databricks|deepseek-ai|google|meta|microsoft|minimaxai"
-        ~ "|mistralai|moonshotai|nvidia|openai|tencent|thudm|xai|x-ai|z-ai|zai-org|zai|stepfun-ai)-', ''),"
-        ~ " '^(qwen|deepseek|mistral|minimax|moonshot)-"
-        ~ "(qwen|deepseek|mistral|mixtral|ministral|magistral|devstral|pixtral|voxtral|minimax|kimi)', '\\2'),"
-        ~ " '^(meta-)?llama-?v?([0-9])', 'llama-\\2')"],
-    ['version of the host left out', "regexp_replace(name, '-v[0-9]+(-[0-9]+)?(-[0-9]+k)?$', '')"],
-    ['way of hosting left out', "regexp_replace(name, '" ~ hosting ~ "', '')"],
-    ['date left out', "regexp_replace(name, '" ~ date_tag ~ "', '')"],
-    ['effort left out', "regexp_replace(name, '" ~ effort ~ "', '\\1')"],
-    ['grok without reasoning', "regexp_replace(name, '^(grok-.*?)(-beta)?(-latest)?(-non)?-reasoning$', '\\1')"],
-    ['turn of training left out',
-        "regexp_replace(name, '(-(instruct|chat|it|latest|preview|beta|exp))+$', '')"],
-    ['way of hosting left out', "regexp_replace(name, '" ~ hosting ~ "', '')"],
-    ['turbo of an open model',
-        "regexp_replace(name, '^((llama|deepseek|qwen2|qwen3-coder|mixtral|gemma|gpt-oss).*)-turbo$', '\\1')"],
-    ['date left out', "regexp_replace(name, '" ~ date_tag ~ "', '')"],
-    ['version of the host left out', "regexp_replace(name, '-v[0-9]+(-[0-9]+)?(-[0-9]+k)?$', '')"],
-    ['turn of training left out',
-        "regexp_replace(name, '(-(instruct|chat|it|latest|preview|beta|exp))+$', '')"],
-    ['effort left out', "regexp_replace(name, '" ~ effort ~ "', '\\1')"],
-] -%}
+{#- A preview may carry a date this long before the release; other snapshots none but a few weeks. -#}
+{%- set preview_days = 200 %}
+{%- set snapshot_days = 31 %}
 
 with
 
-token_prices as (
-
-    select * from {{ ref('stg_token_prices') }}
-
-),
-
-scores as (
-
-    select * from {{ ref('stg_leaderboard_scores') }}
-
-),
-
-facts as (
-
-    select * from {{ ref('stg_model_facts') }}
-
-),
-
-throughput as (
-
-    select * from {{ ref('stg_throughput') }}
-
-),
-
-provider_names as (
-
-    select * from {{ ref('int_provider_names__matched') }}
-    where market = 'token'
-
-),
-
-aliases as (
-
-    select * from {{ ref('model_aliases') }}
-
-),
-
 mentions as (
 
-    select
-        'token_prices' as contract,
-        token_prices.source_id,
-        token_prices.host_raw,
-        token_prices.model_raw,
-        count(*) as row_count,
-        min(token_prices.observed_at) as first_observed_at,
-        max(token_prices.observed_until) as last_observed_at
-    from token_prices
-    group by 1, 2, 3, 4
-    union all
-    select
-        'leaderboard_scores' as contract,
-        scores.source_id,
-        cast('' as varchar) as host_raw,
-        scores.model_raw,
-        count(*) as row_count,
-        min(scores.observed_at) as first_observed_at,
-        max(scores.observed_until) as last_observed_at
-    from scores
-    group by 1, 2, 3, 4
-    union all
-    select
-        'model_facts' as contract,
-        facts.source_id,
-        facts.host_raw,
-        facts.model_raw,
-        count(*) as row_count,
-        min(facts.observed_at) as first_observed_at,
-        max(facts.observed_until) as last_observed_at
-    from facts
-    group by 1, 2, 3, 4
-    union all
-    select
-        'throughput' as contract,
-        throughput.source_id,
-        cast('' as varchar) as host_raw,
-        throughput.model_raw,
-        count(*) as row_count,
-        min(throughput.observed_at) as first_observed_at,
-        max(throughput.observed_until) as last_observed_at
-    from throughput
-    group by 1, 2, 3, 4
+    select * from {{ ref('int_model_names__mentioned') }}
 
 ),
 
-step_0 as (
+worded as (
 
-    select distinct
-        mentions.model_raw,
-        {{ steps[0][1] | replace('name', 'mentions.model_raw') }} as name_0,
-        {{ steps[1][1] | replace('name', 'mentions.model_raw') }} as name_1
-    from mentions
-
-),
-
-{%- for step in range(2, steps | length) %}
-
-step_{{ step - 1 }} as (
-
-    select
-        step_{{ step - 2 }}.*,
-        {{ steps[step][1] | replace('(name,', '(step_' ~ (step - 2) ~ '.name_' ~ (step - 1) ~ ',') }}
-            as name_{{ step }}
-    from step_{{ step - 2 }}
+    select * from {{ ref('int_model_names__worded') }}
+    where
+        words_left_out = 0
+        and not is_shortened
 
 ),
 
-{%- endfor %}
+fitted as (
 
-forms as (
+    select * from {{ ref('int_model_names__fitted') }}
 
-    {% for step in range(steps | length) %}
+),
+
+-- A month and day without a year. Its year is that of the release on this day, ...
+undated as (
+
     select
-        reduced.model_raw,
-        {{ step }} as step,
-        '{{ steps[step][0] }}' as match_rule,
-        reduced.name_{{ step }} as form
-    from step_{{ (steps | length) - 2 }} as reduced
-    {% if not loop.last %}union all{% endif %}
+        fitted.model_id,
+        fitted.snapshot_text,
+        fitted.is_preview,
+        fitted.release_date,
+        fitted.release_date - case when fitted.is_preview then {{ preview_days }} else {{ snapshot_days }} end
+            as not_before,
+        -- A rolling name was there before the snapshot it came to stand for.
+        min(case when not fitted.is_rolling then fitted.first_observed_at end) over (
+            partition by fitted.model_id, fitted.snapshot_text
+        ) + interval 1 day as not_after
+    from fitted
+    where {{ matches('fitted.snapshot_text', "'^[01][0-9]-[0-3][0-9]$'") }}
+
+),
+
+-- ... or the one that another name of the model states, ...
+stated_years as (
+
+    select
+        fitted.model_id,
+        right(fitted.snapshot_text, 5) as snapshot_text,
+        min(fitted.snapshot_text) as dated_text
+    from fitted
+    where length(fitted.snapshot_text) = 10
+    group by 1, 2
+    having count(distinct fitted.snapshot_text) = 1
+
+),
+
+possible_years as (
+
+    {% for years in range(4) -%}
+    select
+        undated.model_id,
+        undated.snapshot_text,
+        undated.is_preview,
+        (year(undated.not_after) - {{ years }}) || '-' || undated.snapshot_text as dated_text
+    from undated
+    where
+        try_cast((year(undated.not_after) - {{ years }}) || '-' || undated.snapshot_text as date)
+        between undated.not_before and undated.not_after
+    {% if not loop.last -%}
+    union all
+    {% endif -%}
     {% endfor %}
 
 ),
 
--- Per name and host: an alias at that host beats a general one, an early form beats a late one.
-ranked as (
+-- ... or the only one between the release and the first sight.
+only_years as (
 
     select
-        mentions.*,
-        provider_names.provider_id as host_id,
-        forms.match_rule,
-        aliases.model_id,
-        aliases.valid_from,
-        aliases.valid_to,
-        dense_rank() over (
-            partition by mentions.contract, mentions.source_id, mentions.host_raw, mentions.model_raw
-            order by forms.step, aliases.host_id is null
-        ) as place
-    from mentions
-    left join provider_names
+        possible_years.model_id,
+        possible_years.snapshot_text,
+        possible_years.is_preview,
+        min(possible_years.dated_text) as dated_text
+    from possible_years
+    group by 1, 2, 3
+    having count(distinct possible_years.dated_text) = 1
+
+),
+
+resolved as (
+
+    select
+        fitted.contract,
+        fitted.source_id,
+        fitted.host_raw,
+        fitted.model_raw,
+        fitted.model_id,
+        fitted.valid_from,
+        fitted.valid_to,
+        coalesce(
+            case
+                when right(cast(fitted.release_date as varchar), 5) = fitted.snapshot_text
+                    then cast(fitted.release_date as varchar)
+            end,
+            stated_years.dated_text,
+            only_years.dated_text,
+            fitted.snapshot_text
+        ) as snapshot_name,
+        nullif(
+            replace(
+                trim(
+                    {{ words_without(
+                        words_without("fitted.endings || '-'", snapshot_endings()),
+                        [version_endings(), idle_endings(), size_endings(), 'chat'] | join('|')
+                    ) }},
+                    '-'
+                ),
+                '-', ' '
+            ),
+            ''
+        ) as variant,
+        case
+            when fitted.model_id is null then fitted.alias_note
+            else
+                concat_ws(
+                    ', ',
+                    case when fitted.known_name = fitted.model_id then 'own name' else 'alias' end,
+                    case when fitted.words_left_out > 0 then 'words before it left out' end,
+                    case when fitted.endings != '' then 'endings left out' end
+                )
+        end as match_rule
+    from fitted
+    left join stated_years
         on
-            mentions.source_id = provider_names.source_id
-            and mentions.host_raw = provider_names.provider_raw
-    inner join forms
-        on mentions.model_raw = forms.model_raw
-    inner join aliases
+            fitted.model_id = stated_years.model_id
+            and fitted.snapshot_text = stated_years.snapshot_text
+    left join only_years
         on
-            forms.form = aliases.alias
-            and coalesce(aliases.host_id, provider_names.provider_id, '')
-            = coalesce(provider_names.provider_id, '')
+            fitted.model_id = only_years.model_id
+            and fitted.snapshot_text = only_years.snapshot_text
+            and fitted.is_preview = only_years.is_preview
 
 ),
 
@@ -202,21 +153,26 @@ final as (
         mentions.source_id,
         mentions.host_raw,
         mentions.model_raw,
-        ranked.model_id,
-        ranked.match_rule,
-        coalesce(ranked.valid_from, date '0001-01-01') as valid_from,
-        coalesce(ranked.valid_to, date '9999-12-31') as valid_to,
+        resolved.model_id,
+        resolved.snapshot_name,
+        resolved.variant,
+        resolved.model_id is null and coalesce(resolved.match_rule, worded.no_model_reason) is not null
+            as is_ruled_out,
+        coalesce(resolved.match_rule, worded.no_model_reason) as match_rule,
+        coalesce(resolved.valid_from, date '0001-01-01') as valid_from,
+        coalesce(resolved.valid_to, date '9999-12-31') as valid_to,
         mentions.row_count,
         mentions.first_observed_at,
         mentions.last_observed_at
     from mentions
-    left join ranked
+    inner join worded
+        on mentions.model_raw = worded.model_raw
+    left join resolved
         on
-            mentions.contract = ranked.contract
-            and mentions.source_id = ranked.source_id
-            and mentions.host_raw = ranked.host_raw
-            and mentions.model_raw = ranked.model_raw
-            and ranked.place = 1
+            mentions.contract = resolved.contract
+            and mentions.source_id = resolved.source_id
+            and mentions.host_raw = resolved.host_raw
+            and mentions.model_raw = resolved.model_raw
 
 )
 

@@ -48,22 +48,25 @@ names as (
 
 ),
 
--- An alias of the one source beats a general one, one of the market beats one of both.
+-- An alias of the one source beats a general one, one of the market one of both, a whole name a beginning.
 ranked as (
 
     select
         names.*,
         aliases.provider_id,
+        aliases.alias,
         aliases.valid_from,
         aliases.valid_to,
         dense_rank() over (
             partition by names.market, names.source_id, names.provider_raw
-            order by aliases.source_id is null, aliases.market = 'any'
+            order by
+                aliases.source_id is null, aliases.market = 'any', right(aliases.alias, 1) = '%',
+                length(aliases.alias) desc
         ) as place
     from names
     left join aliases
         on
-            {{ name_letters('names.provider_raw') }} = aliases.alias
+            {{ name_letters('names.provider_raw') }} like aliases.alias
             and aliases.market in (names.market, 'any')
             and coalesce(aliases.source_id, names.source_id) = names.source_id
 
@@ -76,6 +79,8 @@ final as (
         ranked.source_id,
         ranked.provider_raw,
         ranked.provider_id,
+        -- An alias without a provider says that the name is no seller's.
+        ranked.alias is not null and ranked.provider_id is null as is_ruled_out,
         case ranked.market
             when 'gpu' then providers.gpu_segment
             else providers.token_segment
