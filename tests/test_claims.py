@@ -49,7 +49,7 @@ def rented(prices: Sequence[float], sellers: Sequence[int]) -> list[Row]:
 def test_falling_every_month(
     models: Models, prices: Sequence[float], sellers: Sequence[int], verdict: str, share: float | None
 ) -> None:
-    row = verdicts(models, {"gpu_rental_levels_daily": rented(prices, sellers)})["G50"]
+    row = verdicts(models, {"gpu_price_trends_daily": rented(prices, sellers)})["G50"]
     assert row["verdict"] == verdict
     assert row["measured_value"] == (share and pytest.approx(share, abs=1e-6))
     assert (
@@ -153,7 +153,7 @@ def test_gpt_4_class_on_a_rented_server(
 ) -> None:
     scores = [{**row, **changes} for row in board(gpt_4=1186, llama_3_70b=1207)]
     levels = on(scores[0]["score_date"].replace(day=1), usd, "h100-sxm-80gb")
-    row = verdicts(models, {"leaderboard_scores_daily": scores, "gpu_rental_levels_daily": levels})["G53"]
+    row = verdicts(models, {"leaderboard_scores_daily": scores, "gpu_price_trends_daily": levels})["G53"]
     assert row["verdict"] == verdict
     assert float(row["measured_value"]) == pytest.approx(8 * usd)
 
@@ -216,7 +216,7 @@ def test_the_squeeze_is_reported_and_not_judged(models: Models) -> None:
 
 
 def test_without_observations_of_the_time_nothing_is_testable(models: Models) -> None:
-    rows = verdicts(models, {"gpu_rental_levels_daily": on(date(2026, 1, 1), 3, "rtx-4090")})
+    rows = verdicts(models, {"gpu_price_trends_daily": on(date(2026, 1, 1), 3, "rtx-4090")})
     assert set(rows) == {f"G5{number}" for number in range(7)}
     assert {row["verdict"] for row in rows.values()} == {"not testable"}
     assert {row["status_reason"] for row in rows.values()} == {"no observations of the time"}

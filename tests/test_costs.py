@@ -32,7 +32,7 @@ def frame(rows: Sequence[Row]) -> pl.DataFrame:
 
 def training(models: Models, levels: Sequence[Row], **where: Any) -> dict[date, dict[str, Any]]:
     """The training costs that fit, by month."""
-    built = models.build({"gpu_rental_levels_daily": frame(levels)}, "training_costs_monthly")
+    built = models.build({"gpu_price_trends_daily": frame(levels)}, "training_costs_monthly")
     fitting = [
         row
         for row in built["training_costs_monthly"].to_dicts()
@@ -190,7 +190,7 @@ def compared(
     given_rows: dict[str, list[Row]] = {
         "ownership_assumptions": [{"assumption": name, "value": float(x)} for name, x in assumptions.items()],
         "fct_hardware_prices": [{**purchase, **changes.pop("purchase", {})}],
-        "gpu_rental_levels_daily": on(JANUARY, usd, "h100-sxm-80gb", **changes),
+        "gpu_price_trends_daily": on(JANUARY, usd, "h100-sxm-80gb", **changes),
     }
     built = models.build({name: frame(rows) for name, rows in given_rows.items()}, "rent_vs_buy_monthly")
     return built["rent_vs_buy_monthly"].to_dicts()

@@ -17,14 +17,14 @@ from warehouse.query import connect
 
 GPU_TABLES = [
     """
-    create table marts.gpu_rental_levels_daily as from (values
-        (date '2026-06-01', 'neocloud', 'on_demand', 0, 'h100-sxm-80gb', 2.5::decimal(18, 6), true),
-        (date '2026-06-01', 'neocloud', 'reserved', 12, 'h100-sxm-80gb', 1.9, true),
-        (date '2026-06-01', 'hyperscaler', 'on_demand', 0, 'h100-sxm-80gb', 9.8, true),
-        (date '2026-06-02', 'neocloud', 'on_demand', 0, 'h100-sxm-80gb', 2.4, false),
-        (date '2026-06-01', 'neocloud', 'on_demand', 0, 'b200-sxm-180gb', 4.4, true)
+    create table marts.gpu_price_trends_daily as from (values
+        (date '2026-06-01', 'neocloud', 'on_demand', 0, 'h100-sxm-80gb', 2.5::decimal(18, 6), 'final'),
+        (date '2026-06-01', 'neocloud', 'reserved', 12, 'h100-sxm-80gb', 1.9, 'final'),
+        (date '2026-06-01', 'hyperscaler', 'on_demand', 0, 'h100-sxm-80gb', 9.8, 'provisional'),
+        (date '2026-06-02', 'neocloud', 'on_demand', 0, 'h100-sxm-80gb', 2.4, 'suppressed'),
+        (date '2026-06-01', 'neocloud', 'on_demand', 0, 'b200-sxm-180gb', 4.4, 'final')
     ) as t (
-        price_date, segment, purchase_type, commitment_months, gpu_id, level_usd_per_gpu_hour, is_supported
+        price_date, segment, purchase_type, commitment_months, gpu_id, level_usd_per_gpu_hour, status
     )
     """,
     """

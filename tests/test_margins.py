@@ -62,7 +62,7 @@ def rents(
         "p25_usd_per_gpu_hour": usd,
         "p75_usd_per_gpu_hour": usd,
         "provider_count": 4,
-        "is_supported": True,
+        "status": "final",
         **changes,
     }
     cell = (known[name] for name in ("segment", "purchase_type", "commitment_months", "gpu_id"))
@@ -134,7 +134,7 @@ def build(
     empty = {"owner_costs": [{"gpu_id": "none", "published_date": date(2000, 1, 1)}]}
     given = {
         "token_prices_daily": prices,
-        "gpu_rental_levels_daily": levels or rents(),
+        "gpu_price_trends_daily": levels or rents(),
         "throughput_references": throughput or [published(published_date=date(2031, 1, 1))],
         "fct_throughput": facts or [measured(model_id=None)],
         **empty,
@@ -366,7 +366,7 @@ def test_a_year_of_contract_costs_before_the_list_price_and_the_stated_form_befo
         *rents(0.2, "h100-sxm-80gb", purchase_type="spot"),
         *rents(0.3, "h100-sxm-80gb", purchase_type="reserved", commitment_months=36),
         *rents(0.4, "h100-pcie-80gb"),
-        *rents(0.5, "h100-sxm-80gb", is_supported=False, first=date(2024, 5, 11), last=date(2024, 5, 31)),
+        *rents(0.5, "h100-sxm-80gb", status="suppressed", first=date(2024, 5, 11), last=date(2024, 5, 31)),
     ]
     for levels, usd in ((unstated, 1.0), ([*unstated, *listed], 2.0), ([*unstated, *listed, *contract], 3.0)):
         rows = build(models, asked(), [*levels, *others], h100)

@@ -58,8 +58,9 @@ SCHEMA = """
         drawdown_ratio decimal(12, 6), matched_drawdown_ratio decimal(12, 6), rebound_ratio decimal(12, 6),
         matched_provider_count integer,        status varchar, status_reason varchar
     );
-    create table marts.gpu_rental_levels_daily (
-        price_date date, series_id varchar, smoothed_usd_per_gpu_hour decimal(18, 6), is_supported boolean
+    create table marts.gpu_price_trends_daily (
+        price_date date, series_id varchar, smoothed_usd_per_gpu_hour decimal(18, 6),
+        smoothed_day_count integer
     );
     create table marts.token_prices_daily (
         price_date date, host_id varchar, model_raw varchar, model_id varchar, lab_id varchar,
@@ -183,12 +184,12 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
     ):
         insert(
             connection,
-            "marts.gpu_rental_levels_daily",
+            "marts.gpu_price_trends_daily",
             {
                 "price_date": day,
                 "series_id": series,
                 "smoothed_usd_per_gpu_hour": usd,
-                "is_supported": True,
+                "smoothed_day_count": 28,
             },
         )
     for model, host, usd, first, last in (

@@ -135,6 +135,54 @@ def test_the_decline_of_the_h100_goes_back_to_2023_in_several_series(home: Home)
 
 
 @pytest.mark.usefixtures("first_run")
+def test_an_a100_hour_of_aws_is_an_eighth_of_its_machine_in_2023(home: Home) -> None:
+    """A p4d.24xlarge at 32.77 USD holds eight: 4.09625. A card of 34,000 USD is 8,300 of them, 346 days."""
+    (price,) = home.ask(
+        "select distinct median_usd_per_gpu_hour as usd from marts.gpu_prices_daily "
+        "where provider_id = 'aws' and gpu_id = 'a100-sxm-40gb' and purchase_type = 'on_demand' "
+        "and price_date between '2023-06-01' and '2023-12-31'"
+    )
+    assert price["usd"] == 32.77 / 8
+    assert round(34_000 / price["usd"]) == 8_300
+    assert round(34_000 / price["usd"] / 24, 1) == 345.8
+
+
+@pytest.mark.usefixtures("first_run")
+def test_eight_h100_cost_under_40_an_hour_outside_the_hyperscalers_in_2024(home: Home) -> None:
+    rows = home.ask(
+        "select gpu_id, max(8 * level_usd_per_gpu_hour) as usd_per_hour from marts.gpu_price_trends_daily "
+        "where segment = 'neocloud' and purchase_type = 'on_demand' and gpu_id like 'h100%' "
+        "and price_date between '2024-04-01' and '2024-07-31' and status <> 'suppressed' group by 1"
+    )
+    assert {row["gpu_id"] for row in rows} >= {"h100-unstated", "h100-sxm-80gb"}
+    assert all(row["usd_per_hour"] < 40 for row in rows)
+
+
+@pytest.mark.usefixtures("first_run")
+def test_whether_the_h100_fell_every_month_until_may_2024_is_not_answered_by_a_table_kept_by_hand(
+    home: Home,
+) -> None:
+    """The one source of those months shows levels; that its rows stand still says nothing of the market."""
+    rows = home.ask(
+        "select index_value, status_reason from marts.gpu_rental_index_monthly "
+        "where gpu_id like 'h100%' and index_month between '2023-09-01' and '2024-05-01'"
+    )
+    assert rows
+    assert all(row["index_value"] is None and row["status_reason"] for row in rows)
+
+
+@pytest.mark.usefixtures("first_run")
+def test_the_h100_index_of_the_methodology_is_the_published_one(home: Home) -> None:
+    (row,) = home.ask(
+        "select index_value, base_month, matched_provider_count, status from marts.gpu_rental_index_monthly "
+        "where series_id = 'neocloud/on_demand/0/h100-pcie-80gb' and index_month = '2025-03-01'"
+    )
+    worked_out = 100 * (1 * 1.98 / 3.25 * 2.39 / 3.29) ** (1 / 3)
+    assert row["index_value"] == pytest.approx(worked_out, abs=0.0001)
+    assert (row["base_month"], row["matched_provider_count"], row["status"]) == ("2024-07-01", 3, "imputed")
+
+
+@pytest.mark.usefixtures("first_run")
 def test_a_published_price_leads_back_to_the_bytes_it_came_from(home: Home) -> None:
     (offer,) = home.ask(
         "select payload_ref, usd_per_hour from core.fct_gpu_offer_prices_daily "

@@ -13,8 +13,8 @@ create macro marts.gpu_price(
             levels.purchase_type as cell_purchase_type,
             levels.commitment_months as cell_commitment_months,
             levels.level_usd_per_gpu_hour
-        from marts.gpu_rental_levels_daily as levels
-        where levels.is_supported
+        from marts.gpu_price_trends_daily as levels
+        where levels.status != 'suppressed'
     ) as cells
     where
         cells.gpu_id = lower(gpu)
@@ -24,7 +24,7 @@ create macro marts.gpu_price(
         and cells.cell_commitment_months = commitment_months
 );
 
-comment on macro marts.gpu_price is 'What one accelerator-hour cost in USD on a day: the supported level of one cell of gpu_rental_levels_daily, the median over sellers. Null where the cell has no supported level that day; cells are never blended.';
+comment on macro marts.gpu_price is 'What one accelerator-hour cost in USD on a day: the supported level of one cell of gpu_price_trends_daily, the median over sellers. Null where the cell has no supported level that day; cells are never blended.';
 
 create macro marts.gpu_prices(gpu, day) as table (
     select

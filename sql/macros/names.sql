@@ -37,3 +37,9 @@
 {% macro model_family(model_id) -%}
     coalesce(nullif(regexp_extract(regexp_replace({{ model_id }}, '^chat', ''), '^[a-z]+'), ''), {{ model_id }})
 {%- endmacro %}
+
+{#- Id of a series of rental prices: what may be compared is one accelerator, segment, kind of sale and term. -#}
+{% macro gpu_series_id(relation, segment=none) -%}
+    {{ segment or relation ~ '.segment' }} || '/' || {{ relation }}.purchase_type || '/'
+    || {{ relation }}.commitment_months || '/' || {{ relation }}.gpu_id
+{%- endmacro %}

@@ -2,8 +2,9 @@
     First day a daily table has to be worked out again, a 'yyyy-mm-dd' text: the day of the earliest reading
     that the last build did not know or that has been read anew since, the first day the table lacks, or its
     first provisional day, whichever is earliest. When names or sources are ruled differently, all of it.
+    A table by month says period='month' and gets the first day of that day's month.
 -#}
-{% macro rebuild_from(contract, day_column, status_column=none) -%}
+{% macro rebuild_from(contract, day_column, status_column=none, period='day') -%}
     {%- set now_known = build_state() -%}
     {%- if not is_incremental() -%} {{ return("0001-01-01") }} {%- endif -%}
     {%- set state = adapter.get_relation(this.database, "intermediate", "int_build_state") -%}
@@ -25,7 +26,7 @@
             (select * from before_known except select * from now_known)
         )
 
-        select cast(min(day) as varchar)
+        select cast(cast(date_trunc('{{ period }}', min(day)) as date) as varchar)
         from (
             select min(cast(read_at as date)) as day
             from changed
@@ -55,7 +56,8 @@
     select contract, source_id, reading_scope, read_at, recorded_at
     from {{ ref('int_readings__current') }}
     {% for seed in [
-        'gpu_rules', 'gpus', 'labs', 'model_aliases', 'models', 'provider_aliases', 'providers', 'sources',
+        'gpu_index_composites', 'gpu_rules', 'gpus', 'labs', 'model_aliases', 'models', 'provider_aliases', 'providers',
+        'sources',
     ] %}
     union all
     select
@@ -92,9 +94,9 @@
 {%- endmacro %}
 
 {#- For pre_hook: forget the days that the model is about to work out again. -#}
-{% macro forget_from(contract, day_column, status_column=none) -%}
+{% macro forget_from(contract, day_column, status_column=none, period='day') -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where {{ day_column }} >= date '{{ rebuild_from(contract, day_column, status_column) }}'
+        where {{ day_column }} >= date '{{ rebuild_from(contract, day_column, status_column, period) }}'
     {%- endif -%}
 {%- endmacro %}

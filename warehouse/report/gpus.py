@@ -26,15 +26,15 @@ _H100_LEVELS: Final = """
     select
         series_id as series, series_id as line, price_date as day, smoothed_usd_per_gpu_hour as value,
         null as model_id, null as model_raw, null as host_id
-    from marts.gpu_rental_levels_daily
-    where is_supported and list_contains(?, series_id)
+    from marts.gpu_price_trends_daily
+    where smoothed_day_count >= 14 and list_contains(?, series_id)
 """
 
 
 def rental(market: Market) -> Part:
     """H100 by segment and kind of sale: one small chart each, its series by form, the legs of the longest."""
     section = ("h100", "What an H100 rents for")
-    known = market.has("marts.h100_rental_decline", "marts.gpu_rental_levels_daily")
+    known = market.has("marts.h100_rental_decline", "marts.gpu_price_trends_daily")
     series = market.rows(_H100_SERIES, LONGEST_CARRIED_DAYS) if known else []
     if not series:
         return Section(*section, missing="This release holds no H100 rental series."), []

@@ -5,6 +5,11 @@
 -- depends_on: {{ ref('int_gpu_prices__judged') }}
 -- depends_on: {{ ref('int_prices__in_error') }}
 -- depends_on: {{ ref('gpu_prices_daily') }}
+-- depends_on: {{ ref('gpu_price_trends_daily') }}
+-- depends_on: {{ ref('gpu_price_spread_daily') }}
+-- depends_on: {{ ref('gpu_availability_daily') }}
+-- depends_on: {{ ref('gpu_rental_index_daily') }}
+-- depends_on: {{ ref('gpu_rental_index_monthly') }}
 -- depends_on: {{ ref('token_prices_daily') }}
 -- depends_on: {{ ref('int_price_movements__gpus') }}
 -- depends_on: {{ ref('int_price_movements__tokens') }}

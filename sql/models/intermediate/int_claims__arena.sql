@@ -31,8 +31,8 @@ prices as (
 
 levels as (
 
-    select * from {{ ref('gpu_rental_levels_daily') }}
-    where segment != 'hyperscaler' and purchase_type = 'on_demand' and is_supported
+    select * from {{ ref('gpu_price_trends_daily') }}
+    where segment != 'hyperscaler' and purchase_type = 'on_demand' and status != 'suppressed'
 
 ),
 

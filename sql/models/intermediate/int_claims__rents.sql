@@ -6,7 +6,7 @@ with
 
 levels as (
 
-    select * from {{ ref('gpu_rental_levels_daily') }}
+    select * from {{ ref('gpu_price_trends_daily') }}
     where
         segment = 'neocloud'
         and purchase_type = 'on_demand'

@@ -5,8 +5,8 @@ with
 
 levels as (
 
-    select * from {{ ref('gpu_rental_levels_daily') }}
-    where is_supported
+    select * from {{ ref('gpu_price_trends_daily') }}
+    where status != 'suppressed'
 
 ),
 
