@@ -17,7 +17,7 @@ types: .venv/dev
 	$(BIN)/mypy
 
 sql-lint: .venv/dev
-	$(BIN)/sqlfluff lint --disable-progress-bar sql/models sql/macros sql/tests
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 sql/models sql/macros sql/tests
 
 pytest: .venv/dev
 	$(BIN)/pytest -n auto --dist loadgroup

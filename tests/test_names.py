@@ -37,7 +37,7 @@ MODEL_ROWS: dict[str, dict[str, Any]] = {
         "score_unit": "elo",
     },
     "model_facts": {},
-    "throughput": {"gpu_raw": "H100", "gpu_count": 8.0},
+    "throughput": {"gpu_raw": "H100", "gpu_count": 8.0, "output_tokens_per_second_per_gpu": 100.0},
 }
 """Per contract the values that a row needs beside the name."""
 OPEN_NAMES = {"gpu": "Rixel Nova 7000", "provider": "Nowhere Cloud", "model": "Unheard-Of 5, Turbo"}

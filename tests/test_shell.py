@@ -128,8 +128,8 @@ def test_tab_completes(connection: duckdb.DuckDBPyConnection, screen: io.StringI
 @pytest.mark.parametrize(
     ("text", "best"),
     [
-        ("from marts.gpu_rent", "marts.gpu_price_trends_daily"),
-        ("from gpu_rent", "gpu_price_trends_daily"),
+        ("from marts.gpu_price_tr", "marts.gpu_price_trends_daily"),
+        ("from gpu_price_tr", "gpu_price_trends_daily"),
         ("select gpu_pri", "gpu_price("),
         ("select number, val", "value"),
         ("select prices.num", "number"),

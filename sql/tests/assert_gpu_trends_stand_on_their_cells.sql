@@ -1,5 +1,5 @@
--- Figures are null where suppressed and only there; and, worked out again from the sellers, count, lowest offer
--- and level are the same.
+-- Figures are null where suppressed and only there; and, worked out again from the sellers, count, lowest
+-- offer and level are the same.
 with
 
 trends as (
