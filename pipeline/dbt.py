@@ -116,6 +116,18 @@ def project_digest() -> str:
     return digest.hexdigest()
 
 
+def begin_anew_if_changed(build: Path) -> None:
+    """Remove a build made by other models or seeds: what is built day by day would keep their rows.
+
+    Call it under the build's lock, before dbt runs.
+    """
+    mark, digest = build.with_suffix(".project"), project_digest()
+    if not mark.exists() or mark.read_text(encoding="utf-8") != digest:
+        for path in (build, build.with_name(f"{build.name}.wal")):
+            path.unlink(missing_ok=True)
+        write_file(mark, lambda temporary: temporary.write_text(digest, encoding="utf-8"))
+
+
 def grains(manifest: Path) -> dict[str, list[str]]:
     """Key columns of each mart, from the test that holds them unique."""
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]

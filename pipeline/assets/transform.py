@@ -11,7 +11,7 @@ from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_contex
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from pipeline.assets.fetch import Patience, asset_key
-from pipeline.dbt import results
+from pipeline.dbt import begin_anew_if_changed, results
 from pipeline.progress import Progress
 from pipeline.registry import live_sources
 from warehouse.files import exclusive
@@ -65,6 +65,7 @@ def build_models(
     Lake(settings().lake).prepare()
     with exclusive(build.with_suffix(".lock"), config.patience_seconds):
         dbt_results_path().unlink(missing_ok=True)
+        begin_anew_if_changed(build)
         progress.begin_build(len(chosen.manifest["nodes"]))
         try:
             for event in results(command, target, project):

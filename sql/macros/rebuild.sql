@@ -1,7 +1,7 @@
 {#-
     First day a daily table has to be worked out again, a 'yyyy-mm-dd' text: the day of the earliest reading
     that the last build did not know or that has been read anew since, the first day the table lacks, or its
-    first provisional day, whichever is earliest. When names or sources are ruled differently, all of it.
+    first provisional day, whichever is earliest. A build of other models or seeds begins anew, see pipeline.dbt.
     A table by month says period='month' and gets the first day of that day's month.
 -#}
 {% macro rebuild_from(contract, day_column, status_column=none, period='day') -%}
@@ -30,7 +30,7 @@
         from (
             select min(cast(read_at as date)) as day
             from changed
-            where contract in ('{{ contract }}', 'seeds')
+            where contract = '{{ contract }}'
             union all
             select max({{ day_column }}) + 1 as day
             from {{ this }}
@@ -46,28 +46,14 @@
 {%- endmacro %}
 
 {#-
-    What a build stands on: its readings, the content of the seeds that name and rank things, the exchange rates
-    of each day, a rate that comes late moving the prices from its day on, and the stretches of prices that turned
-    out to be wrong. Rates and stretches are looked up and not referred to: whatever is rebuilt by the day stands
+    What a build stands on: its readings, the exchange rates of each day, a rate that comes late moving the prices
+    from its day on, and the stretches of prices that turned out to be wrong. Rates and stretches are looked up and not referred to: whatever is rebuilt by the day stands
     behind the rates already, through the offers, and to the tables the stretches are made from they are still the
     last build's and say nothing new.
 -#}
 {% macro build_state() -%}
     select contract, source_id, reading_scope, read_at, recorded_at
     from {{ ref('int_readings__current') }}
-    {% for seed in [
-        'gpu_index_composites', 'gpu_rules', 'gpus', 'labs', 'model_aliases', 'models', 'provider_aliases', 'providers',
-        'sources',
-    ] %}
-    union all
-    select
-        'seeds' as contract,
-        '{{ seed }}' as source_id,
-        md5(string_agg(cast(seed as varchar), '' order by cast(seed as varchar))) as reading_scope,
-        timestamp '0001-01-01' as read_at,
-        timestamp '0001-01-01' as recorded_at
-    from {{ ref(seed) }} as seed
-    {% endfor %}
     {%- set rates = adapter.get_relation(this.database, "core", "fct_fx_rates") if execute and this %}
     {%- if rates %}
     union all
