@@ -27,7 +27,7 @@ UNITS: Final = {
     r"tokens_per_second_per_(gpu|user)$": r"tokens per second and \1",
     r"tokens_per_second$": "tokens per second",
     r"tokens$": "tokens",
-    r"^log_change": "natural logarithm",
+    r"^log_(change|influence)": "natural logarithm",
     r"^fall_factor_per_year|ratio$": "ratio",
     r"^probability": "probability",
     r"_coefficient$": "change of the natural logarithm of the price",
@@ -46,6 +46,9 @@ UNITS: Final = {
     r"tdp_w$": "W",
     r"_kw$": "kW",
     r"flop_per_byte$": "operations per byte",
+    r"bytes_per_token$": "bytes per token",
+    r"^(hidden|head)_size$": "numbers per token",
+    r"_r2$": "share of the variance",
     r"^concurrency$": "requests in flight",
     r"^rank$|_number$|^frontier_position$|^vintage$": "ordinal",
 }

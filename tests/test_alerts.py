@@ -59,6 +59,7 @@ def told(*sources: SourceStatus, **changes: Any) -> Status:
         released_at=NOW - timedelta(minutes=5),
         row_count=1000,
         home="/home",
+        names=[],
         sources=list(sources) or [source()],
         marts=[],
         movements=[],

@@ -27,6 +27,12 @@ shapes as (
 
 ),
 
+architectures as (
+
+    select * from {{ ref('model_architectures') }}
+
+),
+
 models as (
 
     select * from {{ ref('models') }}
@@ -60,13 +66,15 @@ served as (
 
     select
         shapes.model_id,
-        shapes.shape_id,
-        shapes.attention,
-        shapes.kv_bytes_per_token,
+        shapes.architecture_model_id as shape_id,
+        architectures.cache_form as attention,
+        cast(architectures.cache_bytes_per_token as double) as kv_bytes_per_token,
         models.total_params_b,
         models.active_params_b,
         models.active_params_b < models.total_params_b as is_sparse
     from shapes
+    inner join architectures
+        on shapes.architecture_model_id = architectures.model_id
     inner join models
         on shapes.model_id = models.model_id
 

@@ -162,7 +162,7 @@ rated as (
 final as (
 
     select
-        shapes.shape_id,
+        shapes.architecture_model_id as shape_id,
         rated.gpu_id,
         rated.number_format,
         rated.throughput_id,
