@@ -1,3 +1,5 @@
+{%- set window = -var('index_link_months') %}
+
 with recursive
 
 offers as (
@@ -93,7 +95,8 @@ pulls as (
 
 -- Month by month: the mean over the linked months of the window of what was published then times the change
 -- since. Where every pair of months is linked this is GEKS with a mean splice (docs/methodology.md has the
--- proof). Of months with different bases the oldest base wins; without a link a new base begins.
+-- proof). Of months with different bases the oldest base wins; without a link a new base begins. The lists hold
+-- the months of the window, the latest last.
 chain as (
 
     select
@@ -114,33 +117,41 @@ chain as (
             select
                 chain.series_id,
                 chain.provider_id,
-                months.month_number,
-                chain.base_numbers,
-                chain.log_indices,
-                chain.influences,
-                unnest(coalesce(pulls.links, [null])) as link
+                unnest(pulls.links) as link
             from chain
-            inner join months
-                on
-                    chain.series_id = months.series_id
-                    and chain.month_number + 1 = months.month_number
-            left join pulls
+            inner join pulls
                 on
                     chain.series_id = pulls.series_id
                     and chain.provider_id = pulls.provider_id
-                    and months.month_number = pulls.month_number
+                    and chain.month_number + 1 = pulls.month_number
+
+        ),
+
+        -- Counted from the end of the lists, where the latest month stands at -1.
+        placed as (
+
+            select
+                linked.series_id,
+                linked.provider_id,
+                linked.link.earlier_number as link_number,
+                linked.link.earlier_number - chain.month_number - 1 as place,
+                chain.base_numbers[place] as base_number,
+                chain.log_indices[place] + linked.link.log_change as log_index,
+                chain.influences[place] + linked.link.pull as influence
+            from linked
+            inner join chain
+                on
+                    linked.series_id = chain.series_id
+                    and linked.provider_id = chain.provider_id
 
         ),
 
         based as (
 
             select
-                linked.*,
-                linked.base_numbers[linked.link.earlier_number] as link_base,
-                min(linked.base_numbers[linked.link.earlier_number]) over (
-                    partition by linked.series_id, linked.provider_id
-                ) as oldest_base
-            from linked
+                placed.*,
+                min(placed.base_number) over (partition by placed.series_id, placed.provider_id) as oldest_base
+            from placed
 
         ),
 
@@ -149,29 +160,34 @@ chain as (
             select
                 based.series_id,
                 based.provider_id,
-                based.month_number,
-                any_value(based.base_numbers) as base_numbers,
-                any_value(based.log_indices) as log_indices,
-                any_value(based.influences) as influences,
-                coalesce(any_value(based.oldest_base), based.month_number) as base_number,
-                max(based.link.earlier_number) as link_number,
-                avg(based.log_indices[based.link.earlier_number] + based.link.log_change) as log_index,
-                avg(based.influences[based.link.earlier_number] + based.link.pull) as influence
+                max(based.link_number) as link_number,
+                any_value(based.base_number) as base_number,
+                avg(based.log_index) as log_index,
+                avg(based.influence) as influence
             from based
-            where based.link_base is not distinct from based.oldest_base
-            group by 1, 2, 3
+            where based.base_number = based.oldest_base
+            group by 1, 2
 
         )
 
         select
-            stepped.series_id,
-            stepped.provider_id,
-            stepped.month_number,
+            chain.series_id,
+            chain.provider_id,
+            months.month_number,
             stepped.link_number,
-            list_append(stepped.base_numbers, stepped.base_number) as base_numbers,
-            list_append(stepped.log_indices, coalesce(stepped.log_index, 0)) as log_indices,
-            list_append(stepped.influences, coalesce(stepped.influence, 0)) as influences
-        from stepped
+            list_append(chain.base_numbers, coalesce(stepped.base_number, months.month_number))[{{ window }}:]
+                as base_numbers,
+            list_append(chain.log_indices, coalesce(stepped.log_index, 0))[{{ window }}:] as log_indices,
+            list_append(chain.influences, coalesce(stepped.influence, 0))[{{ window }}:] as influences
+        from chain
+        inner join months
+            on
+                chain.series_id = months.series_id
+                and chain.month_number + 1 = months.month_number
+        left join stepped
+            on
+                chain.series_id = stepped.series_id
+                and chain.provider_id = stepped.provider_id
     )
 
 ),
@@ -184,8 +200,8 @@ chained as (
         months.price_month as index_month,
         bases.price_month as base_month,
         linked.price_month as link_month,
-        chain.log_indices[chain.month_number] as log_index,
-        chain.influences[chain.month_number] as influence
+        chain.log_indices[-1] as log_index,
+        chain.influences[-1] as influence
     from chain
     inner join months
         on
@@ -194,7 +210,7 @@ chained as (
     inner join months as bases
         on
             chain.series_id = bases.series_id
-            and chain.base_numbers[chain.month_number] = bases.month_number
+            and chain.base_numbers[-1] = bases.month_number
     left join months as linked
         on
             chain.series_id = linked.series_id
