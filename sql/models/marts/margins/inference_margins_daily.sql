@@ -32,6 +32,12 @@ providers as (
 
 ),
 
+labs as (
+
+    select * from {{ ref('labs') }}
+
+),
+
 serving as (
 
     select * from {{ ref('int_serving_costs__spells') }}
@@ -51,7 +57,7 @@ listed as (
         prices.price_date,
         prices.host_id,
         prices.model_id,
-        prices.host_id = prices.lab_id as is_first_party,
+        coalesce(prices.host_id = labs.own_host_id, false) as is_first_party,
         prices.input_usd_per_mtok,
         prices.cache_read_usd_per_mtok,
         prices.output_usd_per_mtok
@@ -60,6 +66,8 @@ listed as (
         on prices.model_id = models.model_id
     inner join providers
         on prices.host_id = providers.provider_id
+    left join labs
+        on prices.lab_id = labs.lab_id
     where providers.token_segment is distinct from 'aggregator'
 
 ),
