@@ -200,7 +200,8 @@ chained as (
         months.price_month as index_month,
         bases.price_month as base_month,
         linked.price_month as link_month,
-        chain.log_indices[-1] as log_index,
+        -- Every seller carries it along; sums in another order differ in the last digit.
+        min(chain.log_indices[-1]) over (partition by chain.series_id, chain.month_number) as log_index,
         chain.influences[-1] as influence
     from chain
     inner join months
