@@ -153,7 +153,8 @@ final as (
         compared.is_withdrawn,
         compared.source_id,
         compared.evidence,
-        compared.observed_until as last_observed_at
+        compared.observed_until as last_observed_at,
+        compared.payload_ref
     from compared
 
 )
