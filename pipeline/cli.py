@@ -414,6 +414,53 @@ def sql(
             write_answers(answers(connection, text), format.value, output)
 
 
+@app.command()
+def explain(
+    mart: Annotated[str, typer.Argument(help="The mart that holds the value, with or without `marts.`.")],
+    where: Annotated[
+        str, typer.Option(help="Condition that one row meets; without it, how to name a row.")
+    ] = "true",
+    sql: Annotated[
+        str | None, typer.Option("--sql", help="Print the query that gives all inputs of this level.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what one published value stands on, down to the bytes, and what was left out and why.
+
+    Formulas are worked out again from the inputs that enter. Long lists are cut; --sql gives all.
+
+    Example: aimarket explain gpu_price_trends_daily --where "price_date = '2026-06-01' and gpu_id =
+    'h100-sxm-80gb' and segment = 'neocloud' and purchase_type = 'on_demand'" --sql 1.1 | aimarket sql -
+    """
+    from pipeline.console import emit, show_explanation
+    from warehouse.explain import explain as explain_value
+
+    told = explain_value(_current(), mart, where)
+    if sql is not None:
+        queries = {level.number: level.sql for level in told.levels}
+        if sql not in queries:
+            raise typer.BadParameter(f"there is no level {sql}; levels: {', '.join(queries) or 'none'}")
+        typer.echo(queries[sql])
+    elif as_json:
+        emit(told)
+    else:
+        show_explanation(told)
+
+
+@app.command()
+def payload(
+    ref: Annotated[str, typer.Argument(help="A payload_ref, as tables and `aimarket explain` print it.")],
+) -> None:
+    """Write the raw bytes a row was read from to standard output, checked against their digest.
+
+    Example: aimarket payload sha256:0c4f…#offers/12 | head
+    """
+    from warehouse.archive import Archive
+    from warehouse.settings import settings
+
+    sys.stdout.buffer.write(Archive(settings().archive).payload(ref))
+
+
 @export_app.command("parquet")
 def export_to_parquet(
     target: Annotated[str, typer.Argument(help="Folder, or s3://bucket/prefix.")],

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pipeline.review import Difference, Review
     from pipeline.status import Status
     from pipeline.verifying import Verified
+    from warehouse.explain import Explanation, Level, Recomputed
     from warehouse.export import Exported
     from warehouse.publish import Release
 
@@ -52,6 +54,10 @@ NEXT_COMMANDS = (
     "aimarket status",
     "aimarket report --open",
 )
+
+INPUTS_SHOWN = 8
+"""Inputs of a level that are shown, and as many of those left out."""
+PAYLOADS_SHOWN = 3
 
 
 class RichProgress(Progress):
@@ -381,6 +387,105 @@ def show_backfilled(done: Backfilled) -> None:
             f"{done.missing_captures} captures could not be had; run the same command again later to go on."
         )
     OUT.print("Run `aimarket build` to publish it.")
+
+
+def show_explanation(told: Explanation) -> None:
+    about = f"release {told.release_id}, as of {told.as_of[:10]}"
+    OUT.print(Text.assemble((told.mart, "bold"), "  ", (about, "dim")))
+    grid = Table.grid(padding=(0, 2))
+    for name, value in told.value.items():
+        if value is not None:
+            grid.add_row(Text(name, style="bold" if name in told.key else ""), _cell(value))
+    _inset(grid, 2)
+    OUT.print()
+    OUT.print(_text(told.description))
+    OUT.print(f"Method: version {told.methodology_version}, docs/methodology.md, {told.section!r}")
+    if told.seeds:
+        OUT.print(
+            f"Figures kept by hand, each with its source, enter from sql/seeds: {', '.join(told.seeds)}"
+        )
+    _show_formula(told.formula, told.recomputed, 0)
+    asked = f"aimarket explain {told.mart} --where {_quoted(told.where)}"
+    for level in told.levels:
+        _show_level(level, asked)
+    if not (told.levels or told.seeds or told.payloads):
+        OUT.print("\nNo input in this release: nothing was seen, so there is no figure.")
+    _show_payloads(told.payloads)
+
+
+def _show_level(level: Level, asked: str) -> None:
+    from warehouse.lineage import SHOWN
+
+    inset = 2 * level.depth
+    left_out = sum(level.left_out.values())
+    told = f"{level.counted:,} enter" + (f", {left_out:,} left out" if left_out else "")
+    OUT.print()
+    _inset(
+        Text.assemble((f"{level.number} {level.what}", "bold"), f": {told}  ", (level.table, "dim")), inset
+    )
+    inset += 2
+    # Deeper ones are those of the rows above, of which there may be many.
+    _show_formula("" if level.depth else level.formula, level.recomputed, inset)
+    columns = SHOWN[level.table].split()
+    entering, others = (
+        [
+            [row[name] for name in columns]
+            for row in level.rows
+            if (row["left_out_because"] is None) is is_entering
+        ][:INPUTS_SHOWN]
+        for is_entering in (True, False)
+    )
+    if entering:
+        _inset(_rows_table(columns, entering), inset)
+    for reason, count in level.left_out.items():
+        _inset(_text(f"left out, {count:,}: {reason}", "yellow"), inset)
+    if others:
+        _inset(_rows_table(columns, others), inset)
+    shown = len(entering) + len(others)
+    if shown < level.counted + left_out:
+        _inset(f"{shown} of {level.counted + left_out:,} shown; all of them:", inset)
+        OUT.print(
+            _text(f"{' ' * inset}{asked} --sql {level.number} | aimarket sql -", "cyan"), soft_wrap=True
+        )
+
+
+def _show_formula(formula: str, recomputed: Sequence[Recomputed], inset: int) -> None:
+    if not formula:
+        return
+    _inset(_text(f"formula: {' '.join(formula.split())}", "cyan"), inset)
+    for one in recomputed:
+        said = Text.assemble(f"{one.column}: ", _cell(one.value), " from these, ", _cell(one.published))
+        said.append(" published")
+        said.append("" if one.is_equal else ", which differs", "bold red")
+        _inset(said, inset)
+
+
+def _show_payloads(payloads: Mapping[str, str]) -> None:
+    from pipeline.registry import all_sources
+
+    if payloads:
+        OUT.print(f"\nBytes of {len(payloads):,} objects are named above. To read them:")
+    for ref, source_id in list(payloads.items())[:PAYLOADS_SHOWN]:
+        kind, _, place = ref.partition(":")
+        source = all_sources().get(source_id)
+        url = getattr(source and source.module, "HISTORY_URL", "the source's repository")
+        how = {
+            "sha256": f"aimarket payload {ref}",
+            "git": f"git show {_quoted(place)}   (in a clone of {url})",
+            "file": f"{place}   (of {source_id}, see warehouse/history/PROVENANCE.md)",
+        }
+        OUT.print(_text(f"  {how[kind]}", "cyan"), soft_wrap=True)
+
+
+def _inset(what: Table | Text | str, columns: int) -> None:
+    OUT.print(Padding(what, (0, 0, 0, columns), expand=False))
+
+
+def _quoted(text: str) -> str:
+    """As one word of a shell's command line."""
+    for character in '\\"$`':
+        text = text.replace(character, "\\" + character)
+    return f'"{text}"'
 
 
 def write_answers(answers: Iterable[duckdb.DuckDBPyConnection], format: str, output: Path | None) -> None:

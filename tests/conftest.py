@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from docs import write
 from tests.helpers import quick_settings
 from tests.models import Models
 from tests.replay import ReplayServer
@@ -69,3 +70,12 @@ def lake(tmp_path: Path) -> Lake:
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     """The project's SQL. Tests that use it bear the mark xdist_group("models"): one process compiles it."""
     return Models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled history, built as of the day the documentation stands at.
+
+    Takes a minute: tests that use it bear the mark xdist_group("docs").
+    """
+    return write.build(tmp_path_factory.mktemp("bundled"))

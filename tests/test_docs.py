@@ -24,14 +24,8 @@ AGAIN = "run `python -m docs.write` and read what it changes"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundled history, built as of the day the documentation stands at."""
-    return write.build(tmp_path_factory.mktemp("docs"))
-
-
-@pytest.fixture(scope="module")
-def market(built: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(built) as connection:
+def market(bundled: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(bundled) as connection:
         yield connection
 
 
@@ -93,9 +87,9 @@ def dashboards() -> dict[str, str]:
 
 
 @pytest.mark.skipif(find_server() is None, reason="no PostgreSQL server to ask the dashboards' queries")
-def test_every_panel_of_the_example_dashboards_shows_something(built: Path) -> None:
+def test_every_panel_of_the_example_dashboards_shows_something(bundled: Path) -> None:
     stands_at = f"{write.AS_OF}T00:00:00+00:00"
-    release = Release("docs", built, {"created_at": stands_at, "as_of": stands_at})
+    release = Release("docs", bundled, {"created_at": stands_at, "as_of": stands_at})
     with PostgresServer() as server:
         export_postgres(release, server.url())
         with psycopg.connect(server.url()) as connection:

@@ -11,6 +11,7 @@ What does not belong here: what the bytes mean.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -21,6 +22,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 import zstandard
 
+from warehouse.errors import NoPayload
 from warehouse.files import write_file
 
 Outcome = Literal["complete", "unchanged", "failed"]
@@ -129,6 +131,27 @@ class Archive:
         if hashlib.sha256(body).hexdigest() != digest:
             raise ValueError(f"archive object {digest} is damaged: its bytes have another digest")
         return body
+
+    def payload(self, ref: str) -> bytes:
+        """The bytes a ``payload_ref`` names. Raises NoPayload where they are not in this archive."""
+        kind, _, place = ref.partition("#")[0].partition(":")
+        if kind == "git":
+            raise NoPayload(
+                f"reconstructed from a repository's history: in a clone of it, `git show {place}`; "
+                "warehouse/history/PROVENANCE.md names the repositories"
+            )
+        if kind == "file":
+            raise NoPayload(
+                f"read from the file {place}; warehouse/history/PROVENANCE.md says where it comes from"
+            )
+        if kind != "sha256" or not re.fullmatch("[0-9a-f]{64}", place):
+            raise NoPayload(f"{ref} is no payload_ref: sha256:<digest>#<position>, git:… or file:…")
+        try:
+            return self.get(place)
+        except FileNotFoundError as error:
+            raise NoPayload(f"no object {place} in {self.root}; it was read elsewhere or pruned") from error
+        except ValueError as error:
+            raise NoPayload(str(error)) from error
 
     def record(self, fetch: Fetch) -> None:
         """Acknowledge a fetch. Call it after every body it names was put."""

@@ -6,6 +6,8 @@ AimarketError
 ├── NoRelease                nothing was published yet
 ├── PublicationRefused       the audit found something red; the last release stays
 ├── BadQuery                 a statement the warehouse cannot or will not run
+├── NoPayload                bytes a row names are not in this archive
+├── NotOneValue              a condition that was to select one row selects none or several
 ├── ExportFailed             a release could not be written elsewhere; what was there stays
 └── …                        see pipeline.errors
 """
@@ -29,6 +31,14 @@ class NoRelease(AimarketError):
 
 class BadQuery(AimarketError):
     """A statement the warehouse cannot or will not run."""
+
+
+class NoPayload(AimarketError):
+    """Bytes that a row names are not in this archive, or are damaged there."""
+
+
+class NotOneValue(AimarketError):
+    """A condition that was to select one row selects none or several."""
 
 
 class ExportFailed(AimarketError):
