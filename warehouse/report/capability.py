@@ -74,6 +74,7 @@ def gpt_4_class(market: Market) -> Part:
         drawn.append(name)
         points += [Point(name, name, 1, day, gpt_4["value"]) for day in (gpt_4["day"], now.day)]
         fall = f"{gpt_4['value'] / now.value:,.0f} times cheaper than GPT-4 at {say.usd(gpt_4['value'])}: "
+    explained = say.explained("capability_prices_monthly", price_date=now.day, reference_model=GPT_4_NAME)
     figure = Figure(
         "chart-gpt-4-class",
         f"Cheapest GPT-4-class model: {say.usd(start.value)} a million tokens in "
@@ -84,6 +85,7 @@ def gpt_4_class(market: Market) -> Part:
         steps_table(points, "USD per million tokens", "Offer"),
         numbers(points, "blended_usd_per_mtok"),
         "Logarithmic scale. Rest on a step to see which offer it is.",
+        explained,
     )
     lead = (
         "The lowest list price of a model that the Arena board rates at least as high as the original GPT-4 "
@@ -92,7 +94,10 @@ def gpt_4_class(market: Market) -> Part:
         "offers do not. Models newer than the last snapshot are not in the class."
     )
     fact = Fact(
-        "A million GPT-4-class tokens", say.usd(now.value), f"{fall}{now.hint}; as of {say.day(now.day)}"
+        "A million GPT-4-class tokens",
+        say.usd(now.value),
+        f"{fall}{now.hint}; as of {say.day(now.day)}",
+        explained,
     )
     return Section(*section, lead, (figure,)), [fact]
 
@@ -105,7 +110,7 @@ def frontier(market: Market) -> Part:
     if not points:
         return Section(*section, missing="This release holds no overall leaderboard."), []
     latest = {point.series: point for point in sorted(points, key=lambda point: point.day)}
-    facts, words = [], ""
+    facts, words, explained = [], "", ""
     if len(latest) == 2 and latest[CLOSED].day == latest[OPEN].day:
         gap = round(latest[CLOSED].value - latest[OPEN].value)
         words = (
@@ -113,7 +118,9 @@ def frontier(market: Market) -> Part:
             f"points {'ahead of' if gap >= 0 else 'behind'} the best open-weight model, {latest[OPEN].hint}."
         )
         detail = f"{latest[CLOSED].hint} against {latest[OPEN].hint}; as of {say.day(latest[OPEN].day)}"
-        facts = [Fact("Closed ahead of open, Arena points", f"{gap:+d}".replace("-", "−"), detail)]
+        [board] = market.rows(f"select any_value(leaderboard) as board_id from ({OVERALL})")
+        explained = say.explained("capability_gap_daily", score_date=latest[OPEN].day, **board)
+        facts = [Fact("Closed ahead of open, Arena points", f"{gap:+d}".replace("-", "−"), detail, explained)]
     figure = Figure(
         "chart-frontier",
         "Arena score of the best closed and the best open-weight model",
@@ -124,5 +131,6 @@ def frontier(market: Market) -> Part:
         numbers(points, "score"),
         "Scores compare within one snapshot only: the scale is re-estimated over time and starts anew with a "
         "new version of the board. Read the distance between the lines, not their climb.",
+        explained,
     )
     return Section(*section, words, (figure,)), facts

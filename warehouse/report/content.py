@@ -38,6 +38,8 @@ class Figure:
     numbers: str
     """CSV of what is drawn."""
     note: str = ""
+    explained: str = ""
+    """Command that tells what one figure of the chart stands on, its latest as a rule."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Fact:
     label: str
     value: str
     detail: str
+    explained: str = ""
+    """Command that tells what the number stands on."""
 
 
 Part = tuple[Section, list[Fact]]

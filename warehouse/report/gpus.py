@@ -74,6 +74,7 @@ def rental(market: Market) -> Part:
                 legend(names.values()),
                 by_month(mine, "USD per GPU-hour on the last day of the month that has one"),
                 numbers=numbers(mine, "usd_per_gpu_hour"),
+                explained=_explained(rows[0]),
             )
         )
     leads = {
@@ -85,6 +86,7 @@ def rental(market: Market) -> Part:
             say.usd(row["latest_usd_per_gpu_hour"]),
             f"{say.change(row['drawdown_ratio'])} from {say.usd(row['peak_usd_per_gpu_hour'])} in "
             f"{say.month(row['peak_date'])}; {market.name('gpu', row['gpu_id'])}, {_seen(row)}",
+            _explained(row),
         )
         for segment, row in leads.items()
     ]
@@ -198,6 +200,10 @@ def _leg_words(row: Row) -> str:
             f"({say.usd(row['trough_usd_per_gpu_hour'])} in {say.month(row['trough_date'])})"
         )
     return words + "."
+
+
+def _explained(row: Row) -> str:
+    return say.explained("h100_rental_decline", series_id=row["series_id"])
 
 
 def _seen(row: Row) -> str:

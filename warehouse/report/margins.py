@@ -113,6 +113,14 @@ def margins(market: Market) -> Part:
         f"Dots from left to right: utilisation of {', '.join(map(say.percent, shares))}. A triangle at the "
         "left edge stands for a margin below −100 %. Gross margin is profit over revenue; markup, in the "
         "table, is profit over cost.",
+        next(
+            (
+                say.explained("inference_margin_cases", case_id=row["case_id"], utilisation_ratio=HALF)
+                for row in rows
+                if row["price_basis"] == "stated" and row["utilisation_ratio"] == HALF
+            ),
+            "",
+        ),
     )
     lead = (
         "What serving an open-weight model earns: token prices against the rent of the machines, or what "

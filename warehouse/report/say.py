@@ -52,6 +52,15 @@ def change(ratio: Decimal | float | None) -> str:
     return f"{percent:+d}\u00a0%".replace("-", "−") if percent else "0\u00a0%"
 
 
+def explained(mart: str, **key: str | float | date) -> str:
+    """The command that tells what a value of a mart stands on."""
+    condition = " and ".join(
+        f"{name} = {value}" if isinstance(value, float) else f"{name} = '{value}'"
+        for name, value in key.items()
+    )
+    return f'aimarket explain {mart} --where "{condition}"'
+
+
 def words(identifier: str) -> str:
     return identifier.replace("_", " ")
 

@@ -9,7 +9,7 @@ from typing import Final
 from warehouse.report import say
 from warehouse.report.charts import legend, numbers, step_chart, steps_table
 from warehouse.report.content import Figure, Part, Section, Table
-from warehouse.report.market import IS_OWN_HOST, MODEL_PRICES, OVERALL, Market, Row
+from warehouse.report.market import IS_OWN_HOST, MODEL_PRICES, OVERALL, OWN_HOSTS, Market, Row
 
 FLAGSHIPS_PER_LAB: Final = 5
 
@@ -105,6 +105,7 @@ def flagships(market: Market) -> Part:
         }
         mine = [replace(point, series=names[point.series]) for point in mine]
         latest = {point.series: point for point in mine}
+        sold = [id_ for id_ in models if id_ in own]
         figures.append(
             Figure(
                 f"chart-tokens-{lab_id}",
@@ -122,6 +123,15 @@ def flagships(market: Market) -> Part:
                 legend(names.values()),
                 steps_table(mine, "USD per million tokens"),
                 numbers=numbers(mine, "blended_usd_per_mtok"),
+                explained=say.explained(
+                    "token_prices_blended_daily",
+                    price_date=latest[names[sold[-1]]].day,
+                    model_id=sold[-1],
+                    host_id=OWN_HOSTS.get(lab_id, lab_id),
+                    service_tier="standard",
+                )
+                if sold
+                else "",
             )
         )
     lead = (
