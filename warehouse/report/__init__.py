@@ -24,34 +24,70 @@ from warehouse.errors import NoRelease
 from warehouse.files import write_file
 from warehouse.publish import current_release
 from warehouse.query import connect
-from warehouse.report import capability, gpus, margins, say, sources, tokens
+from warehouse.report import capability, claims, costs, gpus, margins, say, sources, tokens
 from warehouse.report.content import Page, Part
 from warehouse.report.market import Market
 from warehouse.settings import settings
 
 PAGES: Final[Mapping[str, tuple[str, tuple[Callable[[Market], Part], ...]]]] = {
-    "gpus": ("GPU rental", (gpus.rental,)),
-    "tokens": ("Tokens", (tokens.flagships, tokens.recent_steps)),
-    "capability": ("Capability", (capability.gpt_4_class, capability.frontier)),
-    "margins": ("Margins", (margins.margins,)),
+    "gpus": ("GPU rental", (gpus.rental, gpus.matched_index, gpus.families)),
+    "tokens": ("Tokens", (tokens.indices, tokens.flagships, tokens.recent_steps)),
+    "capability": (
+        "Capability",
+        (
+            capability.gpt_4_class,
+            capability.fixed_levels,
+            capability.price_performance,
+            capability.gap,
+            capability.catch_up,
+        ),
+    ),
+    "margins": (
+        "Margins and costs",
+        (margins.margins, margins.margin_index, costs.training, costs.rent_or_buy),
+    ),
+    "claims": ("Claims tested", (claims.answers,)),
     "sources": ("Sources and quality", (sources.freshness,)),
 }
 """Every page but the overview, in the order of the navigation: file name, title, what stands on it."""
 
 DRAW: Final = """
+const views = new Map();
+const choose = (select) => {
+  const kept = [...select.closest("section").querySelectorAll("[data-keys]")].filter((part) => {
+    const keys = JSON.parse(part.dataset.keys);
+    part.hidden = select.value !== "" && !keys.includes(select.value);
+    const view = views.get(part.querySelector(".chart")?.id);
+    if (view) view.signal("chosen", select.value === keys[0] ? "" : select.value).runAsync();
+    return !part.hidden && part.localName === "figure";
+  });
+  select.nextElementSibling.value = kept.length === 1 ? "1 chart" : kept.length + " charts";
+  dispatchEvent(new Event("resize"));
+};
+for (const select of document.querySelectorAll("select[data-filter]")) {
+  select.addEventListener("change", () => choose(select));
+  select.parentElement.hidden = false;
+  choose(select);
+}
 for (const block of document.querySelectorAll("script[type='application/json']")) {
   const place = document.getElementById(block.dataset.chart);
   const refuse = () => Promise.reject(new Error("this page loads nothing"));
   vegaEmbed(place, JSON.parse(block.textContent), {
     renderer: "svg", actions: false, ast: true, tooltip: {theme: "page", disableDefaultStyle: true},
     loader: {load: refuse, sanitize: refuse, http: refuse, file: refuse},
+  }).then(({view}) => {
+    const select = place.closest("section").querySelector("select[data-filter]");
+    if (!select || !("chosen" in view.getState().signals)) return;
+    views.set(place.id, view);
+    if (select.value !== "") choose(select);
   }).catch((error) => {
     place.textContent = "This chart could not be drawn (" + error.message + "); its numbers are below.";
     console.error(error);
   });
 }
 """
-"""Runs last in the page. Expressions are interpreted, so that the policy need not allow `eval`."""
+"""Draws the charts and lets a choice hide what it does not name; runs last in the page. Expressions are
+interpreted, so that the policy need not allow `eval`."""
 
 
 def draw_report() -> Path:
@@ -98,6 +134,7 @@ def render(connection: duckdb.DuckDBPyConnection, release: Mapping[str, Any]) ->
     )
     template = environment.get_template("page.html.j2")
     script = _script()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     site = {
         f"{page.page_id}.html": template.render(
             page=page,
@@ -106,7 +143,7 @@ def render(connection: duckdb.DuckDBPyConnection, release: Mapping[str, Any]) ->
             as_of=say.instant(release["as_of"]),
             created_at=say.instant(release["created_at"]),
             script=script,
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            script_hash=digest,
         )
         for page in pages
     }
@@ -127,7 +164,15 @@ def _page(market: Market, page_id: str, title: str, parts: tuple[Callable[[Marke
 def _overview(pages: list[Page]) -> Page:
     """The facts of every page, and of each page its first chart."""
     sections = [
-        replace(section, lead="", figures=section.figures[:1], tables=(), is_grid=False, page_id=page.page_id)
+        replace(
+            section,
+            lead="",
+            figures=section.figures[:1],
+            tables=(),
+            is_grid=False,
+            choice=None,
+            page_id=page.page_id,
+        )
         for page in pages
         for section in page.sections[:1]
         if section.figures

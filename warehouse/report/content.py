@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+LIST_PRICES: Final = "list prices and offers, not trades"
+SCORES: Final = "scores as their boards publish them"
+BOARDS_AND_PRICES: Final = "list prices, not trades, of models as their board rates them"
+MODELLED: Final = "an estimate, modelled from list prices and published figures; nobody's accounts"
+"""What a figure rests on."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are ready text; ``numeric`` names the columns set flush right, ``flags`` a style per row."""
+    """Cells are ready text; ``numeric`` names the columns set flush right, ``flags`` a style per row,
+    ``keys`` the choice of the section's filter that shows a row. One of prose stacks its cells on a phone."""
 
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     numeric: frozenset[str] = frozenset()
     caption: str = ""
     flags: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    is_prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,23 @@ class Figure:
     table: Table
     numbers: str
     """CSV of what is drawn."""
+    unit: str
+    evidence: str
+    as_of: str
+    """Day or month of the latest value drawn."""
     note: str = ""
+    keys: tuple[str, ...] = ()
+    """Choices of the section's filter that show this figure: the group first, then the lines in it."""
     explained: str = ""
     """Command that tells what one figure of the chart stands on, its latest as a rule."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A choice of what a section shows: names of groups and, in each, of lines."""
+
+    label: str
+    groups: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     missing: str = ""
     is_grid: bool = False
+    choice: Filter | None = None
     page_id: str = ""
     """Page that says more, where this is an extract of it."""
 
@@ -77,3 +101,7 @@ class Page:
     title: str
     sections: tuple[Section, ...]
     facts: tuple[Fact, ...]
+
+    @property
+    def has_charts(self) -> bool:
+        return any(section.figures for section in self.sections)

@@ -6,9 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from warehouse.report import say
-from warehouse.report.charts import COLOURS, DASHES, FAINT, INK, csv_of, data, finished, legend, scale_of
-from warehouse.report.content import Figure, Part, Section, Table
-from warehouse.report.market import Market, Row
+from warehouse.report.charts import (
+    COLOURS,
+    DASHES,
+    FAINT,
+    INK,
+    Rows,
+    csv_of,
+    finished,
+    legend,
+    numbers,
+    scale_of,
+    span,
+    step_chart,
+    steps_table,
+)
+from warehouse.report.content import MODELLED, Figure, Filter, Part, Section, Table
+from warehouse.report.market import Market, Row, following, monthly
 
 _COLUMNS: Final = (
     "case_id",
@@ -68,8 +82,7 @@ _MODELS: Final = f"""
 
     select
         model_id || '/' || cost_basis as case_id,
-        model_name || ', ' || hosts || ' hosts, '
-        || case cost_basis when 'rent' then 'rented' else 'owned' end || ' H100' as case_name,
+        model_name || ', ' || hosts || ' hosts' as case_name,
         cost_basis as price_basis, throughput_tier, margin_date, utilisation_ratio,
         gross_margin_ratio, markup_ratio, break_even_utilisation_ratio
     from middling
@@ -78,6 +91,102 @@ _MODELS: Final = f"""
     order by cost_basis desc, model_id, utilisation_ratio
 """
 """The median host of each model on the day on which most were last seen, on rented and on owned machines."""
+
+
+_INDEX: Final = """
+    select
+        *, index_month as month, throughput_scope as line, gross_margin_ratio as value,
+        low_gross_margin_ratio as low, high_gross_margin_ratio as high,
+        count(gross_margin_ratio) over (partition by gpu_id, cost_basis) as month_count
+    from marts.inference_margin_index_monthly
+    order by gpu_id <> 'h100-sxm-80gb', gpu_id, cost_basis desc, throughput_scope desc, month
+"""
+"""Suppressed months have no value."""
+
+SCOPES: Final = {"measured": "models with measured throughput", "all": "scaled throughput too"}
+
+
+def margin_index(market: Market) -> Part:
+    """The index of margins over time, one small chart for each accelerator and basis of cost."""
+    section = ("margin-index", "The margin index: all hosts of all models")
+    rows = market.rows(_INDEX) if market.has("marts.inference_margin_index_monthly") else []
+    shown = [row for row in rows if row["month_count"]]
+    if not shown:
+        return Section(*section, missing="This release holds no margin index."), []
+    figures = []
+    for gpu_id, basis in dict.fromkeys((row["gpu_id"], row["cost_basis"]) for row in shown):
+        mine = [
+            {**row, "series": SCOPES[row["throughput_scope"]]}
+            for row in shown
+            if (row["gpu_id"], row["cost_basis"]) == (gpu_id, basis) and row["value"] is not None
+        ]
+        for row in mine:
+            row["hint"] = row["status_reason"] or ""
+        points = monthly(mine)
+        names = [name for name in SCOPES.values() if any(point.series == name for point in points)]
+        last = {row["series"]: row for row in mine}
+        name = market.name("gpu", gpu_id)
+        figures.append(
+            Figure(
+                f"chart-margin-index-{gpu_id}-{basis}",
+                f"{name}, {basis_words(basis)}",
+                " ".join(
+                    f"{scope[0].upper()}{scope[1:]}: {_index_words(row)}" for scope, row in last.items()
+                ),
+                step_chart(
+                    points,
+                    names,
+                    "gross margin",
+                    values=(-1.0, 1.0),
+                    is_zero_based=False,
+                    y_format="%",
+                    days=(
+                        min(row["month"] for row in shown),
+                        max(following(row["month"]) for row in shown),
+                    ),
+                    height=220,
+                ),
+                legend(names),
+                steps_table(
+                    points,
+                    "Gross margin",
+                    "Remark",
+                    worded=say.percent,
+                    band="Worst to best scenario",
+                    dated=say.month,
+                ),
+                numbers(points, "gross_margin_ratio"),
+                "gross margin, percent of revenue",
+                MODELLED,
+                say.month(max(row["month"] for row in mine)),
+                keys=(name,),
+                explained=say.explained(
+                    "inference_margin_index_monthly",
+                    gpu_id=gpu_id,
+                    cost_basis=basis,
+                    throughput_scope=mine[-1]["throughput_scope"],
+                    index_month=mine[-1]["month"],
+                ),
+            )
+        )
+    suppressed = (row["status_reason"] for row in rows if row["value"] is None)
+    lead = (
+        f"Mean over the models of the median host's margin at {say.percent(shown[0]['utilisation_ratio'])} "
+        "use of the machines. The band runs from the worst to the best scenario of costs and throughput; "
+        "charts end at −100 %, the numbers do not. A few models sold far below cost pull the mean down, and "
+        "models come and go, so a change is not one of prices alone. " + say.left_out("months", suppressed)
+    )
+    choice = Filter("Show accelerator", {figure.keys[0]: () for figure in figures})
+    return Section(*section, lead.strip(), tuple(figures), is_grid=True, choice=choice), []
+
+
+def _index_words(row: Row) -> str:
+    return (
+        f"{say.percent(row['value'])} in {say.month(row['month'])} (scenarios "
+        f"{span(row['low'], row['high'], say.percent)}; median model "
+        f"{say.percent(row['median_gross_margin_ratio'])}, breaks even at "
+        f"{say.percent(row['break_even_utilisation_ratio'])} use; {row['model_count']} models)."
+    )
 
 
 def margins(market: Market) -> Part:
@@ -110,10 +219,14 @@ def margins(market: Market) -> Part:
         legend(basis_words(basis) for basis in bases),
         _margin_table(spans, shares),
         csv_of(_COLUMNS, ([row[column] for column in _COLUMNS] for row in rows)),
+        "gross margin, percent of revenue",
+        MODELLED,
+        say.day(max(row["margin_date"] for row in rows)),
         f"Dots from left to right: utilisation of {', '.join(map(say.percent, shares))}. A triangle at the "
         "left edge stands for a margin below −100 %. Gross margin is profit over revenue; markup, in the "
-        "table, is profit over cost.",
-        next(
+        "table, is profit over cost. Even: the utilisation at which a case breaks even. Scaled: its "
+        "throughput is taken from a like model.",
+        explained=next(
             (
                 say.explained("inference_margin_cases", case_id=row["case_id"], utilisation_ratio=HALF)
                 for row in rows
@@ -132,7 +245,7 @@ def margins(market: Market) -> Part:
         if half:
             earned = sorted(float(row["gross_margin_ratio"]) for row in half)
             lead += (
-                f" On {how} machines, on {say.day(half[0]['margin_date'])} and at {say.percent(HALF)} "
+                f" On {how} H100s, on {say.day(half[0]['margin_date'])} and at {say.percent(HALF)} "
                 f"utilisation, the median hosts of these models run from {say.percent(earned[0])} to "
                 f"{say.percent(earned[-1])}, {sum(margin > 0 for margin in earned)} of {len(earned)} above "
                 "zero."
@@ -173,9 +286,18 @@ def margin_words(row: Row) -> str:
     return f"{say.percent(row['gross_margin_ratio'])} at {say.percent(row['utilisation_ratio'])} utilisation"
 
 
+def _label(row: Row) -> str:
+    """Name of a case, where it breaks even, and whether its throughput is scaled."""
+    share = row["break_even_utilisation_ratio"]
+    known = [] if share is None else ["never even"] if share > 1 else [f"even at {say.percent(share)}"]
+    scaled = ["scaled"] if row["throughput_tier"] == "scaled" else []
+    return "; ".join([row["case_name"], *known, *scaled])
+
+
 def margin_chart(spans: Mapping[str, Sequence[Row]], bases: Sequence[str]) -> dict[str, Any]:
     import altair as alt
 
+    rows_of = Rows()
     dots = [
         {
             "case": case_id,
@@ -183,7 +305,7 @@ def margin_chart(spans: Mapping[str, Sequence[Row]], bases: Sequence[str]) -> di
             "margin": max(-1.0, float(row["gross_margin_ratio"])),
             "below": float(row["gross_margin_ratio"]) < -1,
             "at": margin_words(row),
-            "name": row["case_name"],
+            "name": _label(row),
             "day": say.day(row["margin_date"]),
         }
         for case_id, rows in spans.items()
@@ -203,10 +325,10 @@ def margin_chart(spans: Mapping[str, Sequence[Row]], bases: Sequence[str]) -> di
     shape = alt.Shape(
         "below:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "triangle-left"])
     )
-    base = alt.Chart(data(alt, dots))
+    base = alt.Chart(rows_of.named(dots))
     layers = [
         base.mark_line(strokeWidth=2).encode(x=x, y=full_y, color=colour, strokeDash=dash, detail="case:N"),
-        alt.Chart(data(alt, [{"margin": 0}])).mark_rule(stroke=FAINT).encode(x="margin:Q"),
+        alt.Chart(rows_of.named([{"margin": 0}])).mark_rule(stroke=FAINT).encode(x="margin:Q"),
         base.mark_point(filled=True, size=70, opacity=1).encode(
             x="margin:Q",
             y=y,
@@ -214,8 +336,8 @@ def margin_chart(spans: Mapping[str, Sequence[Row]], bases: Sequence[str]) -> di
             shape=shape,
             tooltip=[alt.Tooltip(name, type="nominal") for name in ("name", "prices", "day", "at")],
         ),
-        alt.Chart(data(alt, list(names.values())))
-        .mark_text(align="left", dx=2, dy=-12, fontSize=12, fill=INK, limit=320)
+        alt.Chart(rows_of.named(list(names.values())))
+        .mark_text(align="left", dx=2, dy=-12, fontSize=12, fill=INK, limit=460)
         .encode(x="margin:Q", y=y, text="name:N"),
     ]
-    return finished(alt.layer(*layers).properties(width="container", height=36 * len(spans)))
+    return finished(alt.layer(*layers).properties(width="container", height=36 * len(spans)), rows_of)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import Any, Final
 
 import duckdb
@@ -28,7 +29,7 @@ IS_OWN_HOST: Final = "host_id = case lab_id {} else lab_id end".format(
 
 MODEL_PRICES: Final = f"""
     select
-        price_date, model_id, model_raw, host_id, {IS_OWN_HOST} as is_own_host,
+        price_date, source_id, model_id, model_raw, host_id, {IS_OWN_HOST} as is_own_host,
         cast(blended_usd_per_mtok as double) as blended_usd_per_mtok
     from marts.token_prices_daily
     where is_primary and blended_usd_per_mtok > 0
@@ -54,7 +55,8 @@ entry that its publisher took back."""
 
 @dataclass(frozen=True)
 class Point:
-    """One corner of a step line. A new ``line`` or ``run`` is drawn apart from the one before."""
+    """One corner of a step line. A new ``line`` or ``run`` is drawn apart from the one before; ``low`` and
+    ``high`` bound the band around it, where it has one."""
 
     series: str
     line: str
@@ -62,6 +64,8 @@ class Point:
     day: date
     value: float
     hint: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass
@@ -108,6 +112,41 @@ class Market:
             )
             for row in self.rows(_CORNERS.format(query=query), *parameters, bridged, bridged)
         ]
+
+
+def monthly(rows: Sequence[Row]) -> list[Point]:
+    """Corners of the lines of ``rows``: series, line, month (its first day), value and perhaps low, high and
+    hint, in the order of line and month. A value holds to the last day of its month; where a month is
+    missing or has no value, its line breaks."""
+    points: list[Point] = []
+    run = 0
+    open_until: dict[str, date] = {}
+    published = [row for row in rows if row["value"] is not None]
+    for row, after in zip(published, [*published[1:], None], strict=False):
+        month, line = row["month"], row["line"]
+        next_month = following(month)
+        if open_until.get(line) != month:
+            run += 1
+        open_until[line] = next_month
+        corner = Point(
+            row["series"],
+            line,
+            run,
+            month,
+            float(row["value"]),
+            row.get("hint") or "",
+            None if row.get("low") is None else float(row["low"]),
+            None if row.get("high") is None else float(row["high"]),
+        )
+        points.append(corner)
+        if after is None or (after["line"], after["month"]) != (line, next_month):
+            points.append(replace(corner, day=next_month - timedelta(days=1)))
+    return points
+
+
+def following(month: date) -> date:
+    """First day of the month after."""
+    return (month + timedelta(days=31)).replace(day=1)
 
 
 _CORNERS: Final = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -61,8 +63,35 @@ def explained(mart: str, **key: str | float | date) -> str:
     return f'aimarket explain {mart} --where "{condition}"'
 
 
+def index(value: Decimal | float | None) -> str:
+    return "–" if value is None else f"{float(value):.1f}"
+
+
+def times(factor: Decimal | float | None) -> str:
+    """A factor, with a digit after the point below ten."""
+    if factor is None:
+        return "–"
+    return f"{float(factor):.1f}×" if float(factor) < 10 else f"{float(factor):,.0f}×"
+
+
+def months(count: Decimal | float | None) -> str:
+    """Months, rounded; the methodology's null stands for never."""
+    return "never" if count is None else f"{float(count):.0f}\u00a0months"
+
+
+def million_usd(amount: Decimal | float | None) -> str:
+    return "–" if amount is None else f"{usd(amount)}\u00a0M"
+
+
 def words(identifier: str) -> str:
     return identifier.replace("_", " ")
+
+
+def left_out(what: str, reasons: Iterable[str | None]) -> str:
+    """A sentence on how many of ``what`` are suppressed and why; empty where none is."""
+    counts = Counter(reason or "no reason is given" for reason in reasons)
+    told = ", ".join(f"{count(number)} ({reason})" for reason, number in counts.most_common())
+    return f"Suppressed {what}: {told}. " if told else ""
 
 
 def shortened(text: str) -> str:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from warehouse.report import say
-from warehouse.report.charts import legend, numbers, step_chart, steps_table
-from warehouse.report.content import Figure, Part, Section, Table
-from warehouse.report.market import IS_OWN_HOST, MODEL_PRICES, OVERALL, OWN_HOSTS, Market, Row
+from warehouse.report.capability import board_name
+from warehouse.report.charts import legend, numbers, span, step_chart, steps_table
+from warehouse.report.content import (
+    BOARDS_AND_PRICES,
+    LIST_PRICES,
+    Fact,
+    Figure,
+    Filter,
+    Part,
+    Section,
+    Table,
+)
+from warehouse.report.market import IS_OWN_HOST, MODEL_PRICES, OVERALL, OWN_HOSTS, Market, Point, Row, monthly
 
 FLAGSHIPS_PER_LAB: Final = 5
 
@@ -29,6 +41,44 @@ LABS: Final = (
 
 RECENT_STEPS: Final = {True: (365, 12), False: (90, 8)}
 """Days looked back on and steps shown, at labs' own interfaces (which move seldom) and at other sellers."""
+
+KINDS: Final = {
+    "matched": ("Matched", "the same models at the same sellers"),
+    "hedonic": ("Hedonic", "a model of given quality"),
+    "frontier": ("Frontier", "the three best models there are"),
+}
+"""Kinds of index drawn, in page order: name and what it prices."""
+
+PRICED: Final = {
+    "blended": "3 parts input, 1 part output",
+    "input": "input",
+    "output": "output",
+    "blended_cached_50": "the blend, half of its input from a cache",
+    "blended_cached_90": "the blend, nine tenths of its input from a cache",
+    "top_1": "the best model",
+    "top_3": "the three best models",
+}
+
+_INDICES: Final = """
+    select
+        * exclude (series), index_kind as series, index_kind as line, price_month as month,
+        index_value as value, index_low as low, index_high as high
+    from marts.token_price_index_monthly
+    where
+        list_contains(?, index_kind)
+        and series = case index_kind when 'frontier' then 'top_3' else 'blended' end
+    order by line, month
+"""
+
+_COMPARISON: Final = """
+    select *
+    from marts.token_price_index_monthly
+    where index_value is not null
+    qualify row_number() over (partition by index_kind, series order by price_month desc) = 1
+    order by
+        list_position(['matched', 'hedonic', 'frontier', 'fixed_capability'], index_kind),
+        series <> 'blended', series
+"""
 
 _FLAGSHIPS: Final = f"""
     with best as (
@@ -55,13 +105,31 @@ _FLAGSHIP_PRICES: Final = f"""
         from ({MODEL_PRICES})
         where list_contains(?, model_id)
         qualify is_own_host or not bool_or(is_own_host) over (partition by model_id)
+    ),
+    daily as (
+        select
+            model_id, price_date as day, median(blended_usd_per_mtok) as value,
+            min(host_id) filter (is_own_host) as host_id, min(source_id) filter (is_own_host) as source_id
+        from chosen
+        group by all
+    ),
+    turns as (
+        select
+            *,
+            lag(source_id) over days <> source_id and lag(value) over days <> value as is_turn
+        from daily
+        window days as (partition by model_id order by day)
     )
     select
-        model_id as series, model_id as line, price_date as day, median(blended_usd_per_mtok) as value,
-        model_id, null as model_raw, min(host_id) filter (is_own_host) as host_id
-    from chosen
-    group by all
+        model_id as series, day, value, model_id, null as model_raw, host_id,
+        if(
+            count(*) filter (is_turn) over (partition by model_id) > 1,
+            concat(model_id, '/', source_id),
+            model_id
+        ) as line
+    from turns
 """
+"""Where catalogues taken in turn disagree, each makes a line: none leaps between them."""
 
 _RECENT_STEPS: Final = f"""
     with steps as (
@@ -80,6 +148,104 @@ _RECENT_STEPS: Final = f"""
     order by abs(ln(ratio)) desc, change_date desc, model_raw, host_id
     limit ?
 """
+
+
+def indices(market: Market) -> Part:
+    """The three kinds of a token price index side by side, and what each says of a year."""
+    section = ("token-index", "Three answers to what a token costs")
+    rows = market.rows(_INDICES, list(KINDS)) if market.has("marts.token_price_index_monthly") else []
+    drawn = [row for row in rows if row["value"] is not None]
+    if not drawn:
+        return Section(*section, missing="This release holds no token price index."), []
+    for row in drawn:
+        row["series"] = ": ".join(KINDS[row["index_kind"]])
+    points = monthly(drawn)
+    last = {row["index_kind"]: row for row in drawn}
+    kinds = [kind for kind in KINDS if kind in last]
+    names = [last[kind]["series"] for kind in kinds]
+    words = " ".join(
+        f"{KINDS[kind][0]}: {say.index(last[kind]['value'])} in {say.month(last[kind]['month'])} "
+        f"({say.month(last[kind]['base_month'])} = 100; 90 % interval "
+        f"{span(last[kind]['low'], last[kind]['high'], say.index)}), from "
+        f"{say.count(last[kind]['input_count'])} prices of {say.count(last[kind]['model_count'])} models."
+        for kind in kinds
+    )
+    figure = Figure(
+        "chart-token-index",
+        "Price of tokens by three indices",
+        words,
+        step_chart(points, names, "index", is_log=True, height=320),
+        legend(names),
+        steps_table(points, "Index", worded=say.index, band="90 % interval", dated=say.month),
+        numbers(points, "index_value"),
+        "index, 100 in the first month of each; a band is a 90 % interval",
+        BOARDS_AND_PRICES,
+        say.month(max(row["month"] for row in drawn)),
+        "Logarithmic scale. The frontier is the price of other models every few months; it is not the price "
+        "of one good.",
+        explained=_explained(last[kinds[0]]),
+    )
+    suppressed = (row["status_reason"] for row in rows if row["value"] is None)
+    lead = (
+        f"{words} They differ because they ask different things: the same models at the "
+        "same sellers, a model of given quality, or the best there is. "
+        + say.left_out("months of an index", suppressed)
+    )
+    fact = Fact(
+        "Tokens of a given quality, a year",
+        say.change(_yearly(drawn, "hedonic")),
+        f"hedonic index; the same models at the same sellers {say.change(_yearly(drawn, 'matched'))}",
+        _explained(last["hedonic"]) if "hedonic" in last else "",
+    )
+    table = _comparison(market)
+    tables = (table,) if table else ()
+    facts = [fact] if _yearly(drawn, "hedonic") is not None else []
+    return Section(*section, lead.strip(), (figure,), tables), facts
+
+
+def _explained(row: Row) -> str:
+    kind = row["index_kind"]
+    series = "top_3" if kind == "frontier" else "blended"
+    return say.explained(
+        "token_price_index_monthly", index_kind=kind, series=series, price_month=row["month"]
+    )
+
+
+def _yearly(rows: Sequence[Row], kind: str) -> float | None:
+    """Change over the twelve months to the latest month that has one, as a ratio less 1."""
+    changes = [row["log_change_12m"] for row in rows if row["line"] == kind]
+    known = [change for change in changes if change is not None]
+    return math.expm1(known[-1]) if known else None
+
+
+def _comparison(market: Market) -> Table | None:
+    rows = market.rows(_COMPARISON)
+    if not rows:
+        return None
+    return Table(
+        ("Kind", "What is priced", "Month", "Index", "90 % interval", "Base", "Twelve months"),
+        [
+            (
+                KINDS[row["index_kind"]][0] if row["index_kind"] in KINDS else "Fixed capability",
+                PRICED.get(row["series"]) or _level(row["series"]),
+                say.month(row["price_month"]),
+                say.index(row["index_value"]),
+                span(row["index_low"], row["index_high"], say.index),
+                f"{say.month(row['base_month'])} = 100",
+                say.change(None if row["log_change_12m"] is None else math.expm1(row["log_change_12m"])),
+            )
+            for row in rows
+        ],
+        frozenset(("Index", "90 % interval", "Twelve months")),
+        "Every token price index in its latest published month. Fixed capability: the cheapest model that a "
+        "board rates at least as high.",
+    )
+
+
+def _level(series: str) -> str:
+    """Words for board_id/level_id."""
+    board_id, _, level_id = series.partition("/")
+    return f"{board_name(board_id)}: {level_id}"
 
 
 def flagships(market: Market) -> Part:
@@ -119,11 +285,17 @@ def flagships(market: Market) -> Part:
                     days=days,
                     values=values,
                     height=220,
+                    is_choosable=True,
                 ),
                 legend(names.values()),
                 steps_table(mine, "USD per million tokens"),
-                numbers=numbers(mine, "blended_usd_per_mtok"),
-                explained=say.explained(
+                numbers(mine, "blended_usd_per_mtok"),
+                "USD per million tokens",
+                LIST_PRICES,
+                say.day(max(point.day for point in mine)),
+                _disagreement(mine),
+                (lab, *names.values()),
+                say.explained(
                     "token_prices_blended_daily",
                     price_date=latest[names[sold[-1]]].day,
                     model_id=sold[-1],
@@ -140,7 +312,20 @@ def flagships(market: Market) -> Part:
         "lab's own interface, or the median of hosts where the lab sells none. All charts share one "
         "logarithmic scale."
     )
-    return Section(*section, lead, tuple(figures), is_grid=True), []
+    choice = Filter("Show model", {figure.keys[0]: figure.keys[1:] for figure in figures})
+    return Section(*section, lead, tuple(figures), is_grid=True, choice=choice), []
+
+
+def _disagreement(points: Sequence[Point]) -> str:
+    """A sentence on the models of which catalogues tell other prices, and so have a line for each."""
+    lines = {(point.series, point.line) for point in points}
+    names = [name for name, count in Counter(series for series, _ in lines).items() if count > 1]
+    if not names:
+        return ""
+    return (
+        f"Catalogues disagree about {' and '.join(sorted(names))}, and the one taken changes: another level "
+        "there is not a step of the price."
+    )
 
 
 def recent_steps(market: Market) -> Part:
