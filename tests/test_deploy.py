@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +20,11 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.scheduler.instigation import (
+    InstigatorStatus,
+    ScheduleInstigatorData,
+    SensorInstigatorData,
+)
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 
@@ -27,9 +34,12 @@ from pipeline.assets.fetch import asset_key, fetch_definitions
 from pipeline.assets.upkeep import prune_runs
 from pipeline.progress import Progress
 from pipeline.registry import find_source
+from tests.conftest import FIXTURES
 from tests.helpers import quick_settings
 from tests.postgres import PostgresServer, find_server
+from tests.replay import Answer, LoopbackServer, ReplayServer
 from warehouse.archive import Archive, Fetch
+from warehouse.query import connect
 from warehouse.settings import REPOSITORY, Settings
 
 DEPLOY = REPOSITORY / "deploy"
@@ -215,6 +225,92 @@ def wait_for(what: str, is_there: Callable[[], Any], process: subprocess.Popen[b
         assert time.monotonic() < until, f"no {what}: {said[-3000:]}"
         time.sleep(1)
     return found
+
+
+@pytest.mark.xdist_group("run")
+def test_nobody_starts_a_schedule_and_days_without_a_daemon_are_caught_up(tmp_path: Path) -> None:
+    """`aimarket dev`, two days of nothing, then the daemon of the unit. Akash was last read four days ago."""
+    home, log, now = tmp_path / "home", tmp_path / "daemon.log", datetime.now(UTC)
+    last_read_at, off_since = now - timedelta(days=4), now - timedelta(days=2)
+    # Before 06:00 the last daily tick is one of yesterday, and rightly not run: the hourly one stands in.
+    fetch = "fetch_daily" if now.hour >= 6 else "fetch_hourly"
+    with ReplayServer(FIXTURES) as vendors, LoopbackServer(lambda _: Answer(b"ok")) as receiver:
+        foreign = ("AIMARKET_", "DAGSTER_")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
+            "PYTHONPATH": str(REPOSITORY),
+            "AIMARKET_HOME": str(home),
+            "AIMARKET_MIRROR_URL": vendors.url,
+            "AIMARKET_REQUESTS_PER_SECOND": "1000",
+            "AIMARKET_HOURLY": "vastai",
+            "AIMARKET_ALERTS": receiver.url.replace("http", "json"),
+            "AIMARKET_PING_URL": f"{receiver.url}/ping",
+        }
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = str(probe.getsockname()[1])
+        configuration = home / "dagster" / "dagster.yaml"
+        with running([str(PROGRAMS / "aimarket"), "dev", "--port", port], environment, log) as dev:
+            wait_for("configuration", configuration.exists, dev, log)
+            with dg.DagsterInstance.from_config(str(configuration.parent)) as instance:
+                # Four schedules and four sensors note that they are on.
+                wait_for("notes", lambda: len(instance.all_instigator_state()) == 8, dev, log)
+        assert configuration.read_text() == (DEPLOY / "dagster.yaml").read_text()
+        Archive(home / "raw").record(Fetch("akash", last_read_at, last_read_at, "complete", []))
+        with dg.DagsterInstance.from_config(str(configuration.parent)) as instance:
+            assert {noted.status for noted in instance.all_instigator_state()} == {
+                InstigatorStatus.DECLARED_IN_CODE
+            }
+            left_as_of(off_since, instance, fetch)
+            environment["DAGSTER_HOME"] = str(configuration.parent)
+            daemon_command = [str(PROGRAMS / "dagster-daemon"), "run", "-w", "workspace.yaml"]
+            with running(daemon_command, environment, log) as daemon:
+
+                def heard() -> bool:
+                    return any(request.path == "/ping" for request in receiver.requests)
+
+                wait_for("sign of life", heard, daemon, log)
+            runs = {run.job_name: run for run in instance.get_runs()}
+            assert {name: run.status for name, run in runs.items()} == dict.fromkeys(
+                ("fetch", "catch_up", "build"), dg.DagsterRunStatus.SUCCESS
+            )
+            checked = {
+                (check.asset_key.path[-1], check.check_name): check.passed
+                for record in instance.all_logs(
+                    runs["build"].run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION
+                )
+                if record.dagster_event and (check := record.dagster_event.asset_check_evaluation_data)
+            }
+    # Of all the ticks of two days one runs, for the day it runs on; the build waits for what is caught up.
+    assert runs["fetch"].tags["dagster/schedule_name"] == fetch
+    assert runs["fetch"].tags["dagster/partition"] == now.date().isoformat()
+    assert runs["build"].tags["dagster/sensor_name"] == "build_after_catch_up"
+    read = {done.source_id for done in Archive(home / "raw").fetches() if done.started_at > last_read_at}
+    assert read >= {"vastai", "akash"}
+    with connect(home / "market.duckdb") as release:
+        holes = release.execute(
+            "select source_id, hole_date, is_permanent from ops.holes order by 2"
+        ).fetchall()
+    lost = [(last_read_at + timedelta(days=number)).date() for number in (1, 2, 3)]
+    assert holes == [("akash", day, True) for day in lost]
+    metrics = (home / "metrics.prom").read_text()
+    assert 'aimarket_source_lost_days{source="akash"} 3.0' in metrics
+    for job in runs:
+        assert f'aimarket_run_success{{job="{job}"}} 1.0' in metrics
+    titles = [json.loads(request.body)["title"] for request in receiver.requests if request.method == "POST"]
+    assert titles.count("aimarket: 3 days of 1 sources are lost for good") == 1
+    assert len(titles) == len(set(titles))
+    assert checked["gpu_prices_daily", "fresh"]
+    assert checked["vastai", "steady_prices"]
+
+
+def left_as_of(then: datetime, instance: dg.DagsterInstance, schedule: str) -> None:
+    """Leave a schedule and the look for missed days as a daemon leaves them that went off at ``then``."""
+    for noted in instance.all_instigator_state():
+        if noted.name == schedule and isinstance(noted.instigator_data, ScheduleInstigatorData):
+            data = ScheduleInstigatorData(noted.instigator_data.cron_schedule, then.timestamp())
+            instance.update_instigator_state(noted.with_data(data))
+        elif noted.name == "catch_up_on_start":
+            seen = SensorInstigatorData(cursor=then.date().isoformat())
+            instance.update_instigator_state(noted.with_data(seen))
 
 
 @pytest.fixture
