@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types sql-lint pytest bench lock dev clean
+.PHONY: run test test-slow lint types sql-lint pytest bench lock dev clean
 
 run: .venv/run ## Install the locked dependencies, then fetch, build, publish and report
 	$(BIN)/aimarket run
 
-test: .venv/dev lint types sql-lint pytest ## Everything CI runs
+test: .venv/dev lint types sql-lint pytest ## Everything CI runs but test-slow
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -21,6 +21,9 @@ sql-lint: .venv/dev
 
 pytest: .venv/dev
 	$(BIN)/pytest -n auto --dist loadgroup
+
+test-slow: .venv/dev ## What takes minutes: a server set up by docs/operations.md, a daemon at work
+	$(BIN)/pytest -n auto -m slow
 
 bench: .venv/dev ## Print the benchmark tables
 	$(BIN)/python -m bench

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -227,7 +228,7 @@ def wait_for(what: str, is_there: Callable[[], Any], process: subprocess.Popen[b
     return found
 
 
-@pytest.mark.xdist_group("run")
+@pytest.mark.slow
 def test_nobody_starts_a_schedule_and_days_without_a_daemon_are_caught_up(tmp_path: Path) -> None:
     """`aimarket dev`, two days of nothing, then the daemon of the unit. Akash was last read four days ago."""
     home, log, now = tmp_path / "home", tmp_path / "daemon.log", datetime.now(UTC)
@@ -261,7 +262,9 @@ def test_nobody_starts_a_schedule_and_days_without_a_daemon_are_caught_up(tmp_pa
             }
             left_as_of(off_since, instance, fetch)
             environment["DAGSTER_HOME"] = str(configuration.parent)
-            daemon_command = [str(PROGRAMS / "dagster-daemon"), "run", "-w", "workspace.yaml"]
+            unit = (DEPLOY / "systemd" / "aimarket-daemon.service").read_text()
+            (stated,) = re.findall("^ExecStart=.*/(.+)$", unit, re.MULTILINE)
+            daemon_command = [str(PROGRAMS / stated.split()[0]), *stated.split()[1:]]
             with running(daemon_command, environment, log) as daemon:
 
                 def heard() -> bool:
