@@ -22,8 +22,8 @@ sql-lint: .venv/dev
 pytest: .venv/dev
 	$(BIN)/pytest -n auto --dist loadgroup
 
-test-slow: .venv/dev ## What takes minutes: a server set up by docs/operations.md, a daemon at work
-	$(BIN)/pytest -n auto -m slow
+test-slow: .venv/dev .venv/superset/installed ## What takes minutes: a server set up by the page, a daemon, Superset
+	$(BIN)/pytest -n auto --dist loadgroup -m slow
 
 bench: .venv/dev ## Print the benchmark tables
 	$(BIN)/python -m bench
@@ -38,6 +38,8 @@ lock: .venv/uv ## Resolve the dependencies again
 		pyproject.toml --extra server -c requirements.lock -o requirements-server.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --extra server --group dev --group bench -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+		docs/bi/superset.in -o docs/bi/superset.txt
 
 clean:
 	rm -rf .venv sql/target sql/logs
@@ -56,3 +58,8 @@ clean:
 	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --no-deps -e .
 	touch $@ .venv/run
+
+.venv/superset/installed: .venv/uv docs/bi/superset.txt
+	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv/superset
+	$(BIN)/uv pip install -q --python .venv/superset/bin/python -r docs/bi/superset.txt
+	touch $@
