@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from msgspec import structs
 
 from pipeline.fetching import fetch, fetch_all
@@ -20,8 +22,9 @@ from tests.helpers import OBSERVED_AT, observations, price_list, quick_settings,
 from tests.replay import Answer, LoopbackServer, Request
 from warehouse import settings as settings_module
 from warehouse.archive import Archive, Exchange, Fetch
+from warehouse.contracts import CONTRACTS
 from warehouse.lake import Lake
-from warehouse.settings import Settings
+from warehouse.settings import DBT_PROJECT, Settings
 
 TODAY = date(2026, 6, 20)
 
@@ -266,3 +269,19 @@ def test_dagster_shows_a_stalled_source_and_one_that_jumped_as_failed_checks(dag
     known = {"rows", "smallest_plausible"}
     assert found["akash", "plausible_size"] == (False, known)
     assert found["oci", "plausible_size"] == (False, known | {"held_rows", "decide_by"})
+
+
+def test_every_mart_states_which_of_its_observations_have_to_be_new() -> None:
+    texts = {path.stem: path.read_text() for path in (DBT_PROJECT / "models").rglob("*.sql")}
+    parents = {name: set(re.findall(r"ref\('(\w+)'\)", text)) for name, text in texts.items()}
+
+    def read_by(name: str) -> set[str]:
+        direct = parents.get(name, set())
+        return direct.union(*map(read_by, direct))
+
+    for path in (DBT_PROJECT / "models" / "marts").rglob("*.yml"):
+        for model in yaml.safe_load(path.read_text()).get("models", []):
+            stated = model["config"]["meta"]["fed_by"]
+            observed = {f"stg_{contract}" for contract in CONTRACTS} & read_by(model["name"])
+            assert {f"stg_{contract}" for contract in stated} <= observed, model["name"]
+            assert stated or not observed, f"{model['name']} reads observations and says it needs none"

@@ -1,4 +1,5 @@
-{#- What every mart stands on, as rows (mart, contract): said in its own property file, config, meta, fed_by. -#}
+{#- What every mart stands on, as rows (mart, contract): said in its own property file, config, meta, fed_by:
+    what has to be read anew for the mart to be of today. Empty: it stands on seeds and does not age. -#}
 {% macro mart_inputs() -%}
     {%- set rows = ["('', '')"] -%}
     {%- if execute -%}
