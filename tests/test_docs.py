@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.postgres import PostgresServer, find_server
 from warehouse.postgres import READER, export_postgres
 from warehouse.publish import Release
 from warehouse.query import connect
+from warehouse.settings import REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("docs")
 AGAIN = "run `python -m docs.write` and read what it changes"
@@ -106,6 +108,21 @@ def test_the_pages_lead_to_files_that_are_there() -> None:
     for page in write.HERE.glob("*.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} leads to {target}"
+
+
+def test_every_dependency_has_its_reason() -> None:
+    stated = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    project = stated["project"]
+    groups = [
+        project["dependencies"],
+        *project["optional-dependencies"].values(),
+        *stated["dependency-groups"].values(),
+    ]
+    named = [re.match(r"[\w-]+", line)[0] for group in groups for line in group]  # type: ignore[index]
+    assert len(named) == len(set(named)), "named twice"
+    table = (write.HERE / "decisions.md").read_text(encoding="utf-8").partition("## Design")[0]
+    reasons = {word for line in table.splitlines() for word in re.findall(r"[\w-]+", line.split(" | ")[0])}
+    assert set(named) - reasons == set()
 
 
 @pytest.mark.parametrize(
