@@ -405,8 +405,9 @@ def sql(
         raise typer.BadParameter("nothing is asked")
     with connect(as_of=as_of.date() if as_of else None) as connection:
         if is_prompt:
-            from pipeline.shell import talk
+            from pipeline.shell import end_with_terminal, talk
 
+            end_with_terminal()
             talk(connection)
         else:
             from pipeline.console import write_answers

@@ -5,8 +5,12 @@ Statements end with a semicolon and may span lines; words with a dot in front ar
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import sys
 from collections.abc import Iterator
+from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit import PromptSession
@@ -59,6 +63,22 @@ COLUMNS: Final = """
     order by schema_name, column_index
 """
 COMMANDS: Final = (".tables", ".columns", ".help", ".quit")
+
+
+def end_with_terminal() -> None:
+    """End this process when its terminal goes away, in the middle of a query too.
+
+    SIGHUP does not come to every process of a terminal and may be ignored: a query would go on for nobody.
+    """
+    terminal = select.poll()
+    terminal.register(sys.stdin, 0)
+
+    def wait() -> None:
+        if any(event & select.POLLHUP for _, event in terminal.poll()):
+            # As SIGHUP would: there is nobody to tell, and the history is written line by line.
+            os._exit(129)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def talk(connection: duckdb.DuckDBPyConnection) -> None:

@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import duckdb
 import pytest
@@ -172,38 +174,78 @@ def test_the_history_is_kept_for_oneself(
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
-def test_a_terminal_gets_the_prompt_and_ctrl_c_ends_a_query(home: Path) -> None:
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "AIMARKET_HOME": str(home), "TERM": "xterm", "COLUMNS": "100"}
-    process = subprocess.Popen(
-        [AIMARKET, "sql"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-    )
-    os.close(theirs)
-    os.set_blocking(ours, False)
-    shown = bytearray()
+LONG_QUERY = b"select count(*) from range(1000000000000) where range % 7 = 3;\r"
 
-    def see(words: bytes, seconds: float = 60) -> bool:
+
+class Terminal:
+    """`aimarket sql` on a terminal that is not the controlling one: it gets no SIGHUP when that goes away."""
+
+    def __init__(self, home: Path) -> None:
+        self._ours, theirs = pty.openpty()
+        environment = {**os.environ, "AIMARKET_HOME": str(home), "TERM": "xterm", "COLUMNS": "100"}
+        self.process = subprocess.Popen(
+            [AIMARKET, "sql"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        os.set_blocking(self._ours, False)
+        self.shown = bytearray()
+
+    def see(self, words: bytes, seconds: float = 60) -> bool:
         until = time.monotonic() + seconds
-        while words not in shown and time.monotonic() < until:
+        while words not in self.shown and time.monotonic() < until:
             time.sleep(0.02)
             with contextlib.suppress(BlockingIOError):
-                shown.extend(os.read(ours, 65536))
-        return words in shown
+                self.shown.extend(os.read(self._ours, 65536))
+        return words in self.shown
 
-    try:
-        assert see(b"aimarket>")
-        os.write(ours, b"select count(*) from range(1000000000000) where range % 7 = 3;\r")
-        assert see(b"= 3;")
+    def type(self, keys: bytes) -> None:
+        os.write(self._ours, keys)
+
+    def go_away(self) -> None:
+        os.close(self._ours)
+        self._ours = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self._ours >= 0:
+            os.close(self._ours)
+
+
+def test_a_terminal_gets_the_prompt_and_ctrl_c_ends_a_query(home: Path) -> None:
+    with Terminal(home) as terminal:
+        assert terminal.see(b"aimarket>")
+        terminal.type(LONG_QUERY)
+        assert terminal.see(b"= 3;")
         # The query may not have begun yet when the first one comes.
         for _ in range(60):
-            process.send_signal(signal.SIGINT)
-            if see(b"nterrupt", 1):
+            terminal.process.send_signal(signal.SIGINT)
+            if terminal.see(b"nterrupt", 1):
                 break
-        os.write(ours, b"select 7 * 6 as answer;\r")
-        assert see(b"42"), shown.decode()
-        os.write(ours, b".quit\r")
-        assert process.wait(timeout=30) == 0
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
+        terminal.type(b"select 7 * 6 as answer;\r")
+        assert terminal.see(b"42"), terminal.shown.decode()
+        terminal.type(b".quit\r")
+        assert terminal.process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("typed", [b"", b"select 1 as never", LONG_QUERY], ids=["idle", "typing", "asking"])
+def test_without_its_terminal_the_prompt_ends_and_its_query_too(home: Path, typed: bytes) -> None:
+    """A query whose terminal had vanished went on for nobody."""
+    with Terminal(home) as terminal:
+        assert terminal.see(b"aimarket>")
+        terminal.type(typed)
+        assert terminal.see(typed[-5:-1])
+        time.sleep(1)
+        terminal.go_away()
+        # 1 where the prompt sees it first and fails to write to the terminal.
+        assert terminal.process.wait(timeout=10) in (1, 129)
