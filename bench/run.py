@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import tempfile
@@ -11,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench.start import AIMARKET
+from bench.published import AIMARKET, settled
 from bench.table import Row, stopwatch
 
 FIRST_RUN_SECONDS = 45.0
@@ -27,7 +26,7 @@ NAMES_AND_STEPS = re.compile(
 
 def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as home:
-        environment = os.environ | {"AIMARKET_HOME": home}
+        environment = settled(Path(home))
         first = _run(environment)
         results = json.loads((Path(home) / "build" / "run_results.json").read_text())
         dbt = _dbt_seconds(results)

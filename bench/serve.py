@@ -1,6 +1,7 @@
-"""What a release costs beyond the bytes it holds: publication, Parquet and PostgreSQL against bare copies.
+"""What a release costs beyond the bytes it holds: publication and exports against bare copies; the report.
 
-The publication uses a build of the bundled history, the exports a table of made-up prices for timing only.
+The publication and the report use a build of the bundled history, the exports a table of made-up prices for
+timing only.
 Each time is the best of some runs. Without a PostgreSQL server the last line is left out.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from bench.start import AIMARKET
+from bench.published import AIMARKET, published, settled
 from bench.table import Row, stopwatch
 from tests.postgres import PostgresServer, find_server
 from warehouse.parquet import export_parquet
@@ -24,6 +25,8 @@ from warehouse.settings import Settings
 
 PARQUET_ROWS = 10_000_000
 POSTGRES_ROWS = 1_000_000
+REPORT_SECONDS = 10.0
+OVERVIEW_MB = 3.0
 REPEATS = 3
 VERSIONS = {"code_version": "bench", "methodology_version": "bench"}
 
@@ -31,7 +34,7 @@ VERSIONS = {"code_version": "bench", "methodology_version": "bench"}
 def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        rows = [_publication(home / "home"), _parquet(home)]
+        rows = [_publication(home), *_report(), _parquet(home)]
         if find_server() is None:
             print("\nserve: PostgreSQL left out; no server of the system's packages")
         else:
@@ -40,9 +43,7 @@ def measure() -> list[Row]:
 
 
 def _publication(home: Path) -> Row:
-    environment = {"AIMARKET_HOME": str(home), "PATH": ""}
-    subprocess.run([AIMARKET, "build"], env=environment, check=True, capture_output=True)
-    here = Settings(home=home)
+    here = Settings(home=published())
     results, macros = here.build.with_name("run_results.json"), MACROS.read_text(encoding="utf-8")
 
     def bare() -> None:
@@ -61,9 +62,23 @@ def _publication(home: Path) -> Row:
                 connection.execute(f"create table bare.{name} as from build.{name}")
 
     def ours() -> None:
-        publish(here.build, results, here.releases, here.market, VERSIONS, {}, macros)
+        publish(here.build, results, home / "releases", home / "market.duckdb", VERSIONS, {}, macros)
 
     return Row("publish the bundled history", _best(ours), "bare copies of its tables", _best(bare), 1.5)
+
+
+def _report() -> list[Row]:
+    home = published()
+
+    def draw() -> None:
+        subprocess.run([AIMARKET, "report"], env=settled(home), check=True, capture_output=True)
+
+    seconds = _best(draw)
+    overview_mb = (home / "report" / "index.html").stat().st_size / 1e6
+    return [
+        Row("report of the bundled history", seconds, "promised seconds", REPORT_SECONDS, 1.0),
+        Row("its overview page", overview_mb, "promised", OVERVIEW_MB, 1.0, unit="MB"),
+    ]
 
 
 def _parquet(home: Path) -> Row:
