@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-slow lint types sql-lint pytest bench lock dev clean
+.PHONY: run test test-slow lint types sql-lint pytest bench screenshots lock dev clean
 
 run: .venv/run ## Install the locked dependencies, then fetch, build, publish and report
 	$(BIN)/aimarket run
@@ -27,6 +27,9 @@ test-slow: .venv/dev .venv/superset/installed ## What takes minutes: a server se
 
 bench: .venv/dev ## Print the benchmark tables
 	$(BIN)/python -m bench
+
+screenshots: .venv/dev ## Picture the report's pages into docs/img
+	$(BIN)/python -m docs.screenshots
 
 dev: .venv/run ## Dagster's web page
 	$(BIN)/aimarket dev

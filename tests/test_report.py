@@ -21,6 +21,7 @@ import duckdb
 import pytest
 import yaml
 
+from docs.screenshots import CHROMIUM, IMAGES, MOST_BYTES
 from warehouse import report
 from warehouse.errors import NoRelease
 from warehouse.report import capability
@@ -38,12 +39,6 @@ RELEASE = {
 }
 HOSTILE_MODEL = "</script><script>alert('model')</script><img src=https://evil.example/x onerror=alert(1)>"
 HOSTILE_SELLER = '=HYPERLINK("https://evil.example")\u2028<!--<b onmouseover=alert(2)>'
-CHROMIUM = next(
-    filter(
-        None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))
-    ),
-    None,
-)
 
 DIMENSIONS = """
     create schema core; create schema marts; create schema ops;
@@ -1351,3 +1346,9 @@ def test_a_browser_draws_every_chart_without_a_request_or_a_complaint(
     assert {Path(url).name for url in requests} == {name for name in site if name.endswith(".html")}
     assert all(url.startswith(tmp_path.as_uri()) for url in requests)
     assert complaints == []
+
+
+def test_there_is_a_picture_of_every_page() -> None:
+    kept = {picture.stem: picture.stat().st_size for picture in IMAGES.glob("*.png")}
+    assert set(kept) == {"index", *report.PAGES}, "run `make screenshots`"
+    assert max(kept.values()) <= MOST_BYTES
