@@ -239,6 +239,8 @@ def test_nobody_starts_a_schedule_and_days_without_a_daemon_are_caught_up(tmp_pa
         foreign = ("AIMARKET_", "DAGSTER_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
             "PYTHONPATH": str(REPOSITORY),
+            # As systemd starts it: nothing of the environment is on the path.
+            "PATH": "/usr/bin:/bin",
             "AIMARKET_HOME": str(home),
             "AIMARKET_MIRROR_URL": vendors.url,
             "AIMARKET_REQUESTS_PER_SECOND": "1000",

@@ -126,7 +126,7 @@ class Server:
     def _start(self, unit: str) -> None:
         """What a unit runs, in its order, with no other settings than its own and those of its file."""
         stated = re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE)
-        environment = {"PATH": os.environ["PATH"]}
+        environment = {"PATH": "/usr/bin:/bin"}
         for name, value in stated:
             if name == "Environment":
                 environment |= dict(word.split("=", 1) for word in value.split())
