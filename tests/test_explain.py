@@ -466,10 +466,18 @@ def test_every_command_of_the_report_explains_one_value(
     told = [explain(release, *shlex.split(command)[2::2]) for command in sorted(commands)]
     assert {
         "marts.h100_rental_decline",
+        "marts.gpu_rental_index_monthly",
+        "marts.gpu_rental_steps_monthly",
+        "marts.token_price_index_monthly",
         "marts.token_prices_blended_daily",
         "marts.capability_prices_monthly",
+        "marts.price_performance_frontier",
         "marts.capability_gap_daily",
+        "marts.catch_up_medians",
         "marts.inference_margin_cases",
+        "marts.inference_margin_index_monthly",
+        "marts.training_costs_monthly",
+        "marts.rent_vs_buy_monthly",
     } == {explanation.mart for explanation in told}
     assert all(explanation.value.get("status") != "suppressed" for explanation in told)
 
