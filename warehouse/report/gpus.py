@@ -66,8 +66,7 @@ _MONTHLY_LEVELS: Final = """
         coalesce(gpus.family, steps.gpu_id) as family
     from marts.gpu_rental_steps_monthly as steps
     left join core.dim_gpus as gpus using (gpu_id)
-    where
-        steps.status <> 'suppressed' and purchase_type = 'on_demand' and gpus.family is distinct from 'h100'
+    where steps.status <> 'suppressed' and purchase_type = 'on_demand'
     order by
         coalesce(gpus.launch_date, date '1970-01-01') desc, family, steps.gpu_id, segment, series_id, month
 """
@@ -482,7 +481,7 @@ def _latest(market: Market, rows: Sequence[Row]) -> Table:
                     if row[f"{end}_provider_id"]
                 )
                 or "–",
-                row["status"],
+                "; ".join(filter(None, (row["status"], row["status_reason"]))),
             )
             for row in rows
         ],
