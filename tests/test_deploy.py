@@ -252,7 +252,8 @@ def test_nobody_starts_a_schedule_and_days_without_a_daemon_are_caught_up(tmp_pa
             port = str(probe.getsockname()[1])
         configuration = home / "dagster" / "dagster.yaml"
         with running([str(PROGRAMS / "aimarket"), "dev", "--port", port], environment, log) as dev:
-            wait_for("configuration", configuration.exists, dev, log)
+            # Whoever opens the storage while it is made, makes it too, and SQLite then has it twice.
+            wait_for("page", lambda: "Serving dagster-webserver" in log.read_text(), dev, log)
             with dg.DagsterInstance.from_config(str(configuration.parent)) as instance:
                 # Four schedules and four sensors note that they are on.
                 wait_for("notes", lambda: len(instance.all_instigator_state()) == 8, dev, log)

@@ -57,7 +57,7 @@ class Server:
 
     def say(self, line: str) -> None:
         me = getpass.getuser()
-        line = line.removeprefix("sudo -u aimarket ").replace("-o aimarket ", f"-o {me} ")
+        line = line.removeprefix("runuser -u aimarket -- ").replace("-o aimarket ", f"-o {me} ")
         line = SERVER_PATH.sub(f"{self._root}/", line.replace(" aimarket: ", f" {me}: "))
         line = line.replace("<address of the repository>", str(self._origin))
         words = shlex.split(line)
