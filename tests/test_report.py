@@ -43,7 +43,7 @@ HOSTILE_SELLER = '=HYPERLINK("https://evil.example")\u2028<!--<b onmouseover=ale
 DIMENSIONS = """
     create schema core; create schema marts; create schema ops;
     create table core.dim_gpus (gpu_id varchar, gpu_name varchar, family varchar, launch_date date);
-    create table core.dim_labs (lab_id varchar, lab_name varchar);
+    create table core.dim_labs (lab_id varchar, lab_name varchar, own_host_id varchar);
     create table core.dim_models (model_id varchar, model_name varchar, lab_id varchar);
     create table core.dim_providers (provider_id varchar, provider_name varchar);
 """
@@ -97,7 +97,7 @@ def fill(connection: duckdb.DuckDBPyConnection) -> None:
         "core.dim_gpus",
         {"gpu_id": "a100-sxm-80gb", "gpu_name": "A100 SXM 80GB", "family": "a100"},
     )
-    insert(connection, "core.dim_labs", {"lab_id": "openai", "lab_name": "OpenAI"})
+    insert(connection, "core.dim_labs", {"lab_id": "openai", "lab_name": "OpenAI", "own_host_id": "openai"})
     insert(connection, "core.dim_labs", {"lab_id": "meta", "lab_name": "Meta"})
     insert(
         connection,
@@ -856,7 +856,9 @@ def test_the_frontier_compares_the_best_closed_with_the_best_open_model(site: di
 def test_catalogues_that_disagree_are_drawn_apart_and_named(tmp_path: Path) -> None:
     """GPT-4 by one catalogue at 2 and by another at 10, taken in turn; Small moves once, in one catalogue."""
     with new_market(tmp_path / "market.duckdb") as connection:
-        insert(connection, "core.dim_labs", {"lab_id": "openai", "lab_name": "OpenAI"})
+        insert(
+            connection, "core.dim_labs", {"lab_id": "openai", "lab_name": "OpenAI", "own_host_id": "openai"}
+        )
         for model in ("gpt-4", "small"):
             dimension = {"model_id": model, "model_name": model.title(), "lab_id": "openai"}
             insert(connection, "core.dim_models", dimension)

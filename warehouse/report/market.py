@@ -14,22 +14,13 @@ Row = dict[str, Any]
 LONGEST_BRIDGED_DAYS: Final = 7
 """A line of prices breaks where more days than this have none."""
 
-OWN_HOSTS: Final = {
-    "alibaba": "alibaba-cloud",
-    "amazon": "aws",
-    "bytedance": "byteplus",
-    "microsoft": "azure",
-    "tencent": "tencent-cloud",
-}
-"""Provider that is a lab's own interface, where it has another id than the lab."""
-
-IS_OWN_HOST: Final = "host_id = case lab_id {} else lab_id end".format(
-    " ".join(f"when '{lab_id}' then '{host_id}'" for lab_id, host_id in OWN_HOSTS.items())
-)
+IS_OWN_HOST: Final = "(lab_id, host_id) in (select (lab_id, own_host_id) from core.dim_labs)"
+"""Whether the provider is the lab's own interface."""
 
 MODEL_PRICES: Final = f"""
     select
-        price_date, source_id, model_id, model_raw, host_id, {IS_OWN_HOST} as is_own_host,
+        price_date, source_id, model_id, model_raw, host_id,
+        coalesce({IS_OWN_HOST}, false) as is_own_host,
         cast(blended_usd_per_mtok as double) as blended_usd_per_mtok
     from marts.token_prices_daily
     where is_primary and blended_usd_per_mtok > 0

@@ -21,7 +21,7 @@ from warehouse.report.content import (
     Section,
     Table,
 )
-from warehouse.report.market import IS_OWN_HOST, MODEL_PRICES, OVERALL, OWN_HOSTS, Market, Point, Row, monthly
+from warehouse.report.market import IS_OWN_HOST, MODEL_PRICES, OVERALL, Market, Point, Row, monthly
 
 FLAGSHIPS_PER_LAB: Final = 5
 
@@ -130,6 +130,8 @@ _FLAGSHIP_PRICES: Final = f"""
     from turns
 """
 """Where catalogues taken in turn disagree, each makes a line: none leaps between them."""
+
+_OWN_HOSTS: Final = "select lab_id, own_host_id from core.dim_labs"
 
 _RECENT_STEPS: Final = f"""
     with steps as (
@@ -259,6 +261,7 @@ def flagships(market: Market) -> Part:
     own = {point.series for point in points if point.hint}
     days = (min(point.day for point in points), max(point.day for point in points))
     values = (min(point.value for point in points), max(point.value for point in points))
+    own_hosts = {row["lab_id"]: row["own_host_id"] for row in market.rows(_OWN_HOSTS)}
     figures = []
     for lab_id in LABS:
         models = [row["model_id"] for row in chosen if row["lab_id"] == lab_id]
@@ -299,7 +302,7 @@ def flagships(market: Market) -> Part:
                     "token_prices_blended_daily",
                     price_date=latest[names[sold[-1]]].day,
                     model_id=sold[-1],
-                    host_id=OWN_HOSTS.get(lab_id, lab_id),
+                    host_id=own_hosts[lab_id],
                     service_tier="standard",
                 )
                 if sold
