@@ -1,4 +1,4 @@
-{%- set window = -var('index_link_months') %}
+{%- set latest = '-' ~ var('index_link_months') ~ ':' %}
 
 with recursive
 
@@ -95,8 +95,8 @@ pulls as (
 
 -- Month by month: the mean over the linked months of the window of what was published then times the change
 -- since. Where every pair of months is linked this is GEKS with a mean splice (docs/methodology.md has the
--- proof). Of months with different bases the oldest base wins; without a link a new base begins. The lists hold
--- the months of the window, the latest last.
+-- proof). Of months with different bases the oldest base wins; without a link a new base begins. The lists
+-- hold the months of the window, the latest last.
 chain as (
 
     select
@@ -133,11 +133,11 @@ chain as (
             select
                 linked.series_id,
                 linked.provider_id,
-                linked.link.earlier_number as link_number,
-                linked.link.earlier_number - chain.month_number - 1 as place,
+                linked.link['earlier_number'] as link_number,
+                linked.link['earlier_number'] - chain.month_number - 1 as place,
                 chain.base_numbers[place] as base_number,
-                chain.log_indices[place] + linked.link.log_change as log_index,
-                chain.influences[place] + linked.link.pull as influence
+                chain.log_indices[place] + linked.link['log_change'] as log_index,
+                chain.influences[place] + linked.link['pull'] as influence
             from linked
             inner join chain
                 on
@@ -150,7 +150,9 @@ chain as (
 
             select
                 placed.*,
-                min(placed.base_number) over (partition by placed.series_id, placed.provider_id) as oldest_base
+                min(placed.base_number)
+                    over (partition by placed.series_id, placed.provider_id)
+                    as oldest_base
             from placed
 
         ),
@@ -175,10 +177,10 @@ chain as (
             chain.provider_id,
             months.month_number,
             stepped.link_number,
-            list_append(chain.base_numbers, coalesce(stepped.base_number, months.month_number))[{{ window }}:]
+            list_append(chain.base_numbers, coalesce(stepped.base_number, months.month_number))[{{ latest }}]
                 as base_numbers,
-            list_append(chain.log_indices, coalesce(stepped.log_index, 0))[{{ window }}:] as log_indices,
-            list_append(chain.influences, coalesce(stepped.influence, 0))[{{ window }}:] as influences
+            list_append(chain.log_indices, coalesce(stepped.log_index, 0))[{{ latest }}] as log_indices,
+            list_append(chain.influences, coalesce(stepped.influence, 0))[{{ latest }}] as influences
         from chain
         inner join months
             on

@@ -98,9 +98,9 @@ lines as (
         {{ columns_of('spells', line) }},
         2 * cast(bool_or(sources.is_cross_check) as integer)
         + cast(bool_and(publishers.provider_id is null) as integer) as source_grade,
+        bool_or(spells.source_id in ('{{ distrusted }}')) as is_distrusted,
         row_number() over (
             order by
-                spells.source_id in ('{{ distrusted }}'),
                 spells.source_id,
                 length(spells.host_raw),
                 length(spells.model_raw),
@@ -281,7 +281,8 @@ placed as (
 ),
 
 -- The one line that speaks for a host's base model on a day, at standard terms: by its source, how it is
--- known, whether it was seen within a week, and its number, packed into one figure.
+-- known, whether it was seen within a week, and its number, packed into one figure. A better catalogue speaks
+-- as long as its price is carried: two that disagree and took turns would show changes that nobody made.
 speakers as (
 
     select
@@ -290,8 +291,9 @@ speakers as (
         placed.model_id,
         min(
             (
-                8 * lines.source_grade
-                + 2 * case placed.evidence when 'polled' then 0 when 'listed' then 1 else 2 end
+                16 * lines.source_grade
+                + 4 * case placed.evidence when 'polled' then 0 when 'listed' then 1 else 2 end
+                + 2 * cast(lines.is_distrusted as integer)
                 + cast(placed.price_date - cast(placed.last_observed_at as date) > 7 as integer)
             ) * 10000000 + lines.line_number
         ) % 10000000 as line_number
