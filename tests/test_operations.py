@@ -160,7 +160,7 @@ class Server:
         services = yaml.safe_load(self._bash(f"docker-compose -f {file} config", **os.environ))["services"]
         named = [word for word in rest if not word.startswith("-")]
         assert not named or named[0] in services, line
-        assert not named[1:] or shutil.which(named[1]), line
+        assert not named[1:] or shutil.which(named[1], path=Path(sys.executable).parent), line
 
 
 def _settings_of(path: Path) -> dict[str, str]:
