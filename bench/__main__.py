@@ -5,6 +5,7 @@ None named: all but scale, which takes half an hour. Exit code 1 when a ratio is
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -28,12 +29,14 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no part {', '.join(sorted(unknown))}; known are {', '.join(PARTS)}", file=sys.stderr)
         return 2
-    is_good = True
-    for name in names or (name for name in PARTS if name not in WHEN_NAMED):
-        rows = PARTS[name]()
-        show(name, rows)
-        is_good &= all(row.is_good for row in rows)
-    return 0 if is_good else 1
+    if len(names) == 1:
+        rows = PARTS[names[0]]()
+        show(names[0], rows)
+        return 0 if all(row.is_good for row in rows) else 1
+    # A process each: what one part holds in memory would count for the programs that the next one starts.
+    chosen = names or [name for name in PARTS if name not in WHEN_NAMED]
+    codes = [subprocess.run([sys.executable, "-m", "bench", name], check=False).returncode for name in chosen]
+    return max(codes)
 
 
 sys.exit(main(sys.argv[1:]))

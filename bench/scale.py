@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from bench.start import AIMARKET
+from bench.published import AIMARKET
 from bench.table import Row, stopwatch
 from warehouse.contracts import CONTRACTS, READINGS_SCHEMA
 from warehouse.lake import Lake
