@@ -20,7 +20,7 @@ from bench.table import Row, stopwatch
 from warehouse.contracts import CONTRACTS, READINGS_SCHEMA
 from warehouse.lake import Lake
 
-OBSERVATIONS = int(os.environ.get("AIMARKET_BENCH_OBSERVATIONS", "50_000_000"))
+OBSERVATIONS = int(os.environ.get("BENCH_OBSERVATIONS", "50_000_000"))
 """In the long lake; fewer for a first look at a change."""
 LAST_DAY = date(2026, 6, 30)
 LONG_DAYS = 5 * 365
