@@ -58,7 +58,7 @@ def measure() -> list[Row]:
     what = f"{OBSERVATIONS:,} observations of five years"
     return [
         Row(f"{what}: build", whole, "promised seconds", MOST_SECONDS, 1.0),
-        Row(f"{what}: largest memory, GB", gigabytes, "promised GB", MOST_GB, 1.0),
+        Row("their largest memory", gigabytes, "promised", MOST_GB, 1.0, unit="GB"),
         Row("one day more after them", day_more, "after a month", day_more_short, MOST_TIMES_A_MONTH),
     ]
 
