@@ -144,7 +144,7 @@ def show_waiting(found: Sequence[tuple[Review, Difference]]) -> None:
         table.add_row(
             held.source_id,
             held.contract,
-            Text(held.reading_scope),
+            _text(held.reading_scope),
             _cell(held.fetched_at),
             f"{held.row_count:,}",
             f"{held.usual_row_count:,}",
@@ -157,7 +157,7 @@ def show_waiting(found: Sequence[tuple[Review, Difference]]) -> None:
 
 
 def _counted(count: int, examples: Sequence[str]) -> Text:
-    return Text(f"{count:,}" + (f": {', '.join(examples)}" if examples else ""))
+    return _text(f"{count:,}" + (f": {', '.join(examples)}" if examples else ""))
 
 
 def show_verified(found: Verified) -> None:
@@ -268,7 +268,7 @@ def show_names(names: Sequence[OpenName]) -> None:
     for name in names:
         table.add_row(
             name.kind,
-            Text(name.name_raw),
+            _text(name.name_raw),
             f"{name.rows:,}",
             " ".join(name.source_ids),
             ", ".join(f"{candidate.id} {candidate.score:.0f}" for candidate in name.candidates),
@@ -278,7 +278,7 @@ def show_names(names: Sequence[OpenName]) -> None:
         OUT.print(Text(f"\nRows of {seed} that would resolve them; read before you paste:", style="bold"))
         for name in names:
             if name.seed == seed:
-                OUT.print(Text(name.seed_row), soft_wrap=True)
+                OUT.print(_text(name.seed_row), soft_wrap=True)
     if not all(name.has_proposal for name in names):
         OUT.print("\n?: nothing known is near enough; what is new needs its own row in a seed first.")
 
@@ -290,7 +290,7 @@ def show_caught(caught: Sequence[Caught]) -> None:
     table = _table("source", "recovered", "lost", "open", "why open")
     for one in caught:
         table.add_row(
-            one.source_id, *(_days(days) for days in (one.recovered, one.lost, one.open)), Text(one.reason)
+            one.source_id, *(_days(days) for days in (one.recovered, one.lost, one.open)), _text(one.reason)
         )
     OUT.print(table)
     if any(one.recovered for one in caught):
@@ -307,8 +307,8 @@ def show_alerts(found: Sequence[Cause], known: Mapping[str, Told], sent: Mapping
         for cause in found:
             told = known.get(cause.key)
             table.add_row(
-                Text(cause.title),
-                Text(cause.detail),
+                _text(cause.title),
+                _text(cause.detail),
                 _cell(told.first_seen if told else None),
                 str(told.count) if told else "",
                 Text(cause.command, style="cyan"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,12 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipeline.catchup import Caught
+from pipeline.causes import Cause
+from pipeline.console import show_alerts, show_caught, show_names, show_waiting
+from pipeline.names import OpenName
 from pipeline.registry import SEED, read_seed
+from pipeline.review import Difference, Review
 from tests.conftest import FIXTURES
 from warehouse.publish import publish
 from warehouse.settings import Settings
@@ -294,6 +300,18 @@ def test_a_hostile_name_is_shown_and_not_obeyed(shell: Shell) -> None:
     complaint = shell("sql", f"select error({literal})", exits=1).stderr
     assert SHOWN in complaint
     assert not set(complaint) & set("\x1b\x07\x9b\u202e")
+
+
+def test_no_list_obeys_a_hostile_name(capsys: pytest.CaptureFixture[str]) -> None:
+    read_at = datetime(2026, 6, 1, tzinfo=UTC)
+    held = Review("vastai", "gpu_offers", HOSTILE, read_at, 1, read_at, 9, "held", "", read_at)
+    show_waiting([(held, Difference(1, [HOSTILE], 0, []))])
+    show_names([OpenName("model", HOSTILE, 1, ["vastai"], [], False, "sql/seeds/x.csv", f"{HOSTILE},,?")])
+    show_caught([Caught("vastai", [], [], [], HOSTILE)])
+    show_alerts([Cause("key", "failure", HOSTILE, HOSTILE, "aimarket status")], {}, {})
+    shown = capsys.readouterr().out
+    assert shown.count("gpt") == 7, "each is listed"
+    assert not set(shown) & set("\x1b\x07\r\x9b\u202e")
 
 
 def test_statements_come_from_an_argument_a_file_or_standard_input(shell: Shell, tmp_path: Path) -> None:
