@@ -10,12 +10,11 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from bench.table import Row, stopwatch
+from bench.table import Row, watched
 from pipeline.registry import live_sources
 from tests.conftest import FIXTURES
 from tests.replay import ReplayServer
@@ -59,18 +58,7 @@ def _fetch(code: Path, home: Path, mirror_url: str) -> tuple[float, float]:
     }
     here = {"AIMARKET_HOME": str(home), "AIMARKET_MIRROR_URL": mirror_url, "PYTHONPATH": str(code)}
     environment = os.environ | keys | here | {"AIMARKET_REQUESTS_PER_SECOND": "1000", "NO_PROXY": "*"}
-    with (
-        stopwatch() as watch,
-        subprocess.Popen(COMMAND, env=environment, cwd=code, stdout=subprocess.PIPE) as run,
-    ):
-        assert run.stdout is not None
-        told = run.stdout.read()
-        _, status, usage = os.wait4(run.pid, 0)
-        run.returncode = os.waitstatus_to_exitcode(status)
-    if run.returncode:
-        raise RuntimeError(f"a source failed: {told.decode()[-2000:]}")
-    # Linux counts kilobytes, macOS bytes.
-    return watch.seconds, usage.ru_maxrss / (1e3 if sys.platform == "linux" else 1e6)
+    return watched(COMMAND, environment, code)
 
 
 def _half(folder: Path) -> tuple[Path, int]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bench.published import AIMARKET, settled
-from bench.table import Row, stopwatch
+from bench.table import Row, watched
 
 FIRST_RUN_SECONDS = 45.0
 SECOND_RUN_SECONDS = 30.0
@@ -27,13 +26,12 @@ NAMES_AND_STEPS = re.compile(
 def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as home:
         environment = settled(Path(home))
-        first = _run(environment)
+        first, _ = watched((AIMARKET, "run"), environment)
         results = json.loads((Path(home) / "build" / "run_results.json").read_text())
         dbt = _dbt_seconds(results)
-        with stopwatch() as report:
-            subprocess.run([AIMARKET, "report"], env=environment, check=True, capture_output=True)
-        second = _run(environment)
-    orchestration = first - dbt - report.seconds
+        report, _ = watched((AIMARKET, "report"), environment)
+        second, _ = watched((AIMARKET, "run"), environment)
+    orchestration = first - dbt - report
     return [
         Row("first run", first, "promised seconds", FIRST_RUN_SECONDS, 1.0),
         Row("first run but dbt and report", orchestration, "promised seconds", ORCHESTRATION_SECONDS, 1.0),
@@ -54,9 +52,3 @@ def _names_and_steps(results: dict[str, Any]) -> float:
     """Seconds of a core: two of them may have run at once."""
     nodes = (node for node in results["results"] if node["unique_id"].startswith("model."))
     return sum(float(node["execution_time"]) for node in nodes if NAMES_AND_STEPS.search(node["unique_id"]))
-
-
-def _run(environment: dict[str, str]) -> float:
-    with stopwatch() as watch:
-        subprocess.run([AIMARKET, "run"], env=environment, check=True, capture_output=True)
-    return watch.seconds

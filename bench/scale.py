@@ -5,23 +5,21 @@ The offers are made up, for timing only: a marketplace where machines come and g
 
 from __future__ import annotations
 
-import json
 import os
-import resource
-import subprocess
 import tempfile
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from bench.published import AIMARKET
-from bench.table import Row, stopwatch
+from bench.published import AIMARKET, settled
+from bench.table import Row, watched
 from warehouse.contracts import CONTRACTS, READINGS_SCHEMA
 from warehouse.lake import Lake
 
 OBSERVATIONS = int(os.environ.get("BENCH_OBSERVATIONS", "50_000_000"))
 """In the long lake; fewer for a first look at a change."""
+BUILD = (AIMARKET, "build", "--json")
 LAST_DAY = date(2026, 6, 30)
 LONG_DAYS = 5 * 365
 SHORT_DAYS = 30
@@ -49,16 +47,16 @@ def measure() -> list[Row]:
         per_day = OBSERVATIONS // LONG_DAYS
         _write(long, LONG_DAYS, per_day)
         _write(short, SHORT_DAYS, per_day)
-        whole, gigabytes = _build(long)
-        _build(short)
+        whole, megabytes = watched(BUILD, settled(long))
+        watched(BUILD, settled(short))
         for home in (long, short):
             _add_day(home, LAST_DAY + timedelta(days=1), per_day)
-        day_more, _ = _build(long)
-        day_more_short, _ = _build(short)
+        day_more, _ = watched(BUILD, settled(long))
+        day_more_short, _ = watched(BUILD, settled(short))
     what = f"{OBSERVATIONS:,} observations of five years"
     return [
         Row(f"{what}: build", whole, "promised seconds", MOST_SECONDS, 1.0),
-        Row("their largest memory", gigabytes, "promised", MOST_GB, 1.0, unit="GB"),
+        Row("their largest memory", megabytes / 1e3, "promised", MOST_GB, 1.0, unit="GB"),
         Row("one day more after them", day_more, "after a month", day_more_short, MOST_TIMES_A_MONTH),
     ]
 
@@ -125,18 +123,3 @@ def _offers(source_id: str, seller: str, day: date, count: int, read_at: datetim
         .select(stated.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in schema.items())
         .collect()
     )
-
-
-def _build(home: Path) -> tuple[float, float]:
-    """Seconds of `aimarket build`, and GB of the largest build so far."""
-    with stopwatch() as watch:
-        done = subprocess.run(
-            [AIMARKET, "build", "--json"],
-            env=os.environ | {"AIMARKET_HOME": str(home)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(done.stderr or json.loads(done.stdout))
-    return watch.seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6

@@ -1,11 +1,15 @@
-"""One line of a benchmark and how it is printed."""
+"""What is measured, one line of a benchmark, and how it is printed."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,26 @@ def stopwatch() -> Iterator[Stopwatch]:
     watch, begun = Stopwatch(), time.perf_counter()
     yield watch
     watch.seconds = time.perf_counter() - begun
+
+
+def watched(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+) -> tuple[float, float]:
+    """Seconds and peak megabytes of a command. Raises RuntimeError with what it said last."""
+    with (
+        stopwatch() as watch,
+        subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as run,
+    ):
+        assert run.stdout is not None
+        told = run.stdout.read()
+        _, status, usage = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    if run.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {told.decode()[-2000:]}")
+    # Linux counts kilobytes, macOS bytes.
+    return watch.seconds, usage.ru_maxrss / (1e3 if sys.platform == "linux" else 1e6)
 
 
 def show(name: str, rows: list[Row]) -> None:
